@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The tables between agent and datapath: keys, values, limits. This file and verdict.h are the ABI;
+ * scripts/gen-abi.ts writes the TypeScript side from them. A changed layout raises WEFT_ABI, and with it
+ * the directory in which the maps are pinned (docs/decisions/0003-upgrade.md).
+ *
+ * Integers are in host order, addresses and MACs in wire order. An IPv4 address in an address[16] is
+ * IPv4-mapped (::ffff:a.b.c.d), so that one table serves both families. Padding is named `zero` and is zero,
+ * for hash keys compare every octet.
+ */
+#ifndef WEFT_MAPS_H
+#define WEFT_MAPS_H
+
+#include <linux/types.h>
+
+enum limit {
+	WEFT_ABI = 1,
+	PORTS_MAX = 16384,
+	PEERS_MAX = 8192,
+	ADJACENCIES_MAX = 16384,
+	GROUPS_MAX = 65536,
+	GROUP_MEMBERS_MAX = 8,
+	PEER_ADJACENCIES_MAX = 8,
+	NETWORKS_MAX = 16384,
+	FDB_MAX = 262144,
+	SOURCES_MAX = 65536,
+	VNI_IN_MAX = 65536,
+	VTEPS_MAX = 64,
+	ADMIT_MAX = 262144,
+	FLOOD_MEMBERS_MAX = 262144,
+	REPLICAS_MAX = 512,		/* of one list of one network */
+	EVENT_HEADER_OCTETS = 128,
+	EVENTS_OCTETS = 1048576,
+	EVENTS_PER_SECOND = 64,		/* of one verdict on one CPU; the rest is counted as lost */
+	VID_UNTAGGED = 0xffff,
+};
+
+enum encapsulation {
+	ENCAPSULATION_VXLAN = 1,
+	ENCAPSULATION_NVGRE = 2,
+};
+
+enum family {
+	FAMILY_IPV4 = 4,
+	FAMILY_IPV6 = 6,
+};
+
+/* attach: the port behind an interface (and VLAN), and what it may send */
+
+enum attach_flag {
+	ATTACH_TRACE = 1,		/* an event for every frame, whatever its verdict */
+	ATTACH_UNKNOWN_DROP = 2,	/* unknown unicast is dropped, not flooded */
+	ATTACH_DSCP_PIPE = 4,		/* outer DSCP 0; else the inner one is copied */
+	ATTACH_TUNNELS_DENY = 8,
+	ATTACH_ANY_IPV4 = 16,		/* any source address: a forwarding workload */
+	ATTACH_ANY_IPV6 = 32,
+	ATTACH_SOURCES = 64,		/* the source table has more than the two addresses below */
+};
+
+struct attach_key {
+	__u32 ifindex;
+	__u16 vid;
+	__u16 zero;
+};
+
+struct attach_row {
+	__u32 port;
+	__u32 network;
+	__u8 mac[6];
+	__u16 flags;
+	__u32 mtu;			/* octets of the largest inner IP packet */
+	__u8 ipv4[4];			/* the port's first address of each family, or zero */
+	__u8 ipv6[16];
+	__u32 bum_interval_ns;		/* time that one replica costs; 0: no limit */
+	__u32 bum_burst_ns;
+};
+
+/* source: further source prefixes of a port (longest prefix match over port, then address) */
+
+struct source_key {
+	__u32 prefix_bits;		/* 32 for the port, and the prefix' own */
+	__u32 port;
+	__u8 address[16];
+};
+
+/* settings: one row for the host */
+
+struct settings_row {
+	__u32 hash_seed;
+	__u16 vxlan_port;
+	__u16 zero;
+};
+
+/* vtep: our own tunnel addresses */
+
+enum vtep_flag {
+	VTEP_SHARED = 1,		/* another overlay uses the address too: unknown numbers go on to the kernel */
+};
+
+struct vtep_key {
+	__u8 address[16];
+};
+
+struct vtep_row {
+	__u32 flags;
+};
+
+/* vni_in: the network that a number means, on one of our addresses, under one encapsulation */
+
+enum vni_in_flag {
+	VNI_IN_DSCP_PIPE = 1,		/* inner DSCP stays; else it takes the outer one */
+};
+
+struct vni_in_key {
+	__u8 vtep[16];
+	__u32 vni;
+	__u8 encapsulation;
+	__u8 zero[3];
+};
+
+struct vni_in_row {
+	__u32 network;
+	__u32 mtu;
+	__u32 flags;
+};
+
+/* peer_in: who an outer source address is; admit: on which networks he may send */
+
+struct peer_in_key {
+	__u8 address[16];
+};
+
+struct peer_in_row {
+	__u32 peer;
+};
+
+struct admit_key {
+	__u32 peer;
+	__u32 network;
+};
+
+struct admit_row {
+	__u32 flags;
+};
+
+/* fdb: where a MAC is */
+
+enum target_kind {
+	TARGET_PORT = 1,
+	TARGET_GROUP = 2,
+	TARGET_DROP = 3,
+};
+
+struct fdb_key {
+	__u32 network;
+	__u8 mac[6];
+	__u16 zero;
+};
+
+struct fdb_row {
+	__u32 target;			/* port or group; which one `kind` says */
+	__u8 kind;
+	__u8 flags;
+	__u16 zero;
+	__u32 sequence;
+};
+
+/* port: how to hand a frame to a local port */
+
+enum port_flag {
+	PORT_REDIRECT_PEER = 1,		/* a veth whose other end is in another namespace */
+};
+
+struct port_row {
+	__u32 ifindex;			/* 0: not there */
+	__u32 network;
+	__u32 mtu;
+	__u32 flags;
+};
+
+/* group → peers → adjacencies */
+
+struct group_member {
+	__u32 peer;
+	__u32 vni;
+	__u8 encapsulation;
+	__u8 weight;
+	__u16 zero;
+};
+
+struct group_row {
+	__u32 members;
+	struct group_member member[GROUP_MEMBERS_MAX];
+};
+
+struct peer_row {
+	__u8 remote[16];
+	__u8 local[16];
+	__u32 family;			/* 0: not there */
+	__u32 mtu;
+	__u32 adjacencies;
+	__u32 adjacency[PEER_ADJACENCIES_MAX];
+};
+
+struct adjacency_row {
+	__u32 oif;			/* 0: not there */
+	__u8 family;			/* of next_hop */
+	__u8 l2_octets;			/* 14, or 0 for a link without Ethernet */
+	__u16 zero;
+	__u8 dmac[6];
+	__u8 smac[6];
+	__u8 next_hop[16];
+	__u32 zero2;
+	__u64 fresh_until_ns;		/* boot time; later the kernel's neighbour table decides */
+};
+
+/* flood: who receives broadcast, multicast and unknown unicast. Lists in the order in which one frame is encapsulated: ascending header length. */
+
+enum flood_list {
+	FLOOD_LOCAL = 0,		/* members are ports; all others: peers */
+	FLOOD_NVGRE_IPV4 = 1,
+	FLOOD_VXLAN_IPV4 = 2,
+	FLOOD_NVGRE_IPV6 = 3,
+	FLOOD_VXLAN_IPV6 = 4,
+	FLOOD_LISTS = 5,
+};
+
+struct flood_key {
+	__u32 network;
+};
+
+/* A changed list is written beside the old one under the next generation, then this row flips: no frame sees half of either. */
+struct flood_row {
+	__u32 generation;
+	__u32 members[FLOOD_LISTS];
+	__u32 bum_interval_ns;
+	__u32 bum_burst_ns;
+};
+
+struct flood_member_key {
+	__u32 network;
+	__u32 generation;
+	__u16 list;
+	__u16 index;
+};
+
+struct flood_member_row {
+	__u32 target;			/* port, or peer */
+	__u32 vni;
+};
+
+/* bucket: replica budgets already spent, as the time until which the budget is used up */
+
+enum bucket_scope {
+	BUCKET_PORT = 1,
+	BUCKET_NETWORK = 2,
+};
+
+struct bucket_key {
+	__u32 scope;
+	__u32 id;
+};
+
+struct bucket_row {
+	__u64 spent_until_ns;		/* boot time */
+};
+
+/* counters, all per CPU */
+
+struct counter_row {
+	__u64 packets;
+	__u64 octets;
+};
+
+struct port_counter_row {
+	__u64 from_packets;		/* sent by the workload and sent on */
+	__u64 from_octets;
+	__u64 to_packets;		/* delivered to the workload */
+	__u64 to_octets;
+	__u64 dropped;			/* sent by the workload and dropped */
+};
+
+/* events: drops (sampled) and frames of traced ports (all) */
+
+enum hook {
+	HOOK_FROM_PORT = 1,
+	HOOK_FROM_UNDERLAY = 2,
+	HOOK_IDLE_DEVICE = 3,
+};
+
+struct event_row {
+	__u64 at_ns;			/* boot time */
+	__u32 verdict;
+	__u32 hook;
+	__u32 network;
+	__u32 port;			/* from a port: the sender; from the underlay: the receiver, if known */
+	__u32 vni;
+	__u32 ifindex;			/* where the frame came in */
+	__u8 source[16];		/* outer source address, from the underlay */
+	__u32 frame_octets;
+	__u32 captured_octets;
+	__u8 headers[EVENT_HEADER_OCTETS];
+};
+
+struct event_budget_row {
+	__u64 window_ns;
+	__u64 used;
+	__u64 lost;
+};
+
+#endif

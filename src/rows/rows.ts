@@ -1,0 +1,187 @@
+/**
+ * Rows: what the compiler tells one host, a line a table entry. They name interfaces, never ifindexes, and
+ * know nothing of the host's routes: the agent binds them to its kernel (src/agent/bind.ts). Field order
+ * here is the order in `weft show rows`.
+ *
+ * Network ids are the network's number (VNI or VSID), unique per fabric. Port, peer and group ids belong to
+ * one host and never move while their object lives (`IdBook`); 0 names nothing.
+ */
+
+export type EncapsulationName = "vxlan" | "nvgre";
+export type FamilyName = "ipv4" | "ipv6";
+
+/** Host-wide settings. */
+export interface SettingsRow {
+  readonly table: "settings";
+  readonly hashSeed: number;
+  readonly vxlanPort: number;
+}
+
+/** An underlay interface of this host. */
+export interface UplinkRow {
+  readonly table: "uplink";
+  readonly interface: string;
+  /** Octets of the largest underlay IP packet that the intent counts on. */
+  readonly mtu: number;
+}
+
+/** One of this host's own tunnel addresses. */
+export interface VtepRow {
+  readonly table: "vtep";
+  readonly address: string;
+  readonly shared: boolean;
+}
+
+export interface PeerRow {
+  readonly table: "peer";
+  readonly peer: number;
+  readonly host: string;
+  readonly family: FamilyName;
+  readonly local: string;
+  readonly remote: string;
+  /** Octets of the largest underlay IP packet on the way to him. */
+  readonly mtu: number;
+}
+
+/** An outer source address that means this peer. */
+export interface PeerInRow {
+  readonly table: "peer_in";
+  readonly address: string;
+  readonly peer: number;
+}
+
+export interface AdmitRow {
+  readonly table: "admit";
+  readonly peer: number;
+  readonly network: number;
+}
+
+export interface VniInRow {
+  readonly table: "vni_in";
+  readonly vtep: string;
+  readonly encapsulation: EncapsulationName;
+  readonly vni: number;
+  readonly network: number;
+  readonly mtu: number;
+  readonly dscp: "uniform" | "pipe";
+}
+
+/** A local port as a destination. `tenant` and `name` are for people, counters and events. */
+export interface PortRow {
+  readonly table: "port";
+  readonly port: number;
+  readonly tenant: string;
+  readonly name: string;
+  readonly networkName: string;
+  readonly network: number;
+  readonly interface: string;
+  readonly attachment: "veth" | "tap" | "vlan" | "physical";
+  readonly mtu: number;
+}
+
+/** A local port as a source, and what it may send. */
+export interface AttachRow {
+  readonly table: "attach";
+  readonly interface: string;
+  /** 802.1Q VLAN, or null for untagged. */
+  readonly vid: number | null;
+  readonly port: number;
+  readonly network: number;
+  readonly mac: string;
+  /** Octets of the largest inner IP packet. */
+  readonly mtu: number;
+  /** The port's first address of each family, for the fast check; null: none. */
+  readonly ipv4: string | null;
+  readonly ipv6: string | null;
+  readonly anyIpv4: boolean;
+  readonly anyIpv6: boolean;
+  /** There are `source` rows beside. */
+  readonly sources: boolean;
+  readonly unknownUnicast: "flood" | "drop";
+  readonly dscp: "uniform" | "pipe";
+  readonly tenantTunnels: "allow" | "deny";
+  /** Replicas a second; null: no limit. */
+  readonly bumPps: number | null;
+}
+
+/** A further prefix that a port may send from. */
+export interface SourceRow {
+  readonly table: "source";
+  readonly port: number;
+  readonly prefix: string;
+}
+
+export interface GroupMember {
+  readonly peer: number;
+  readonly vni: number;
+  readonly encapsulation: EncapsulationName;
+  readonly weight: number;
+}
+
+export interface GroupRow {
+  readonly table: "group";
+  readonly group: number;
+  readonly members: readonly GroupMember[];
+}
+
+export interface FdbRow {
+  readonly table: "fdb";
+  readonly network: number;
+  readonly mac: string;
+  readonly kind: "port" | "group" | "drop";
+  /** Port or group id; 0 for drop. */
+  readonly target: number;
+}
+
+export interface FloodPeers {
+  readonly encapsulation: EncapsulationName;
+  readonly family: FamilyName;
+  /** Ascending by peer. */
+  readonly members: readonly { readonly peer: number; readonly vni: number }[];
+}
+
+export interface FloodRow {
+  readonly table: "flood";
+  readonly network: number;
+  /** Local ports, ascending. */
+  readonly local: readonly number[];
+  readonly lists: readonly FloodPeers[];
+  readonly bumPps: number | null;
+}
+
+export type Row =
+  | SettingsRow
+  | UplinkRow
+  | VtepRow
+  | PeerRow
+  | PeerInRow
+  | AdmitRow
+  | VniInRow
+  | PortRow
+  | AttachRow
+  | SourceRow
+  | GroupRow
+  | FdbRow
+  | FloodRow;
+
+/**
+ * Ids already given on this host, by stable name: ports `tenant/name`, peers `host/family`, groups
+ * `peer/network/encapsulation`. A freed id is not given again before the space is used up.
+ */
+export interface IdBook {
+  readonly ports: IdSpace;
+  readonly peers: IdSpace;
+  readonly groups: IdSpace;
+}
+
+export interface IdSpace {
+  /** The next id that was never given. */
+  readonly next: number;
+  readonly idsByName: Readonly<Record<string, number>>;
+}
+
+export const emptyIdBook: IdBook = {
+  ports: { next: 1, idsByName: {} },
+  peers: { next: 1, idsByName: {} },
+  groups: { next: 1, idsByName: {} },
+};
