@@ -32,6 +32,7 @@ enum limit {
 	EVENT_HEADER_OCTETS = 128,
 	EVENTS_OCTETS = 1048576,
 	EVENTS_PER_SECOND = 64,		/* of one verdict on one CPU; the rest is counted as lost */
+	VERDICTS_MAX = 256,		/* room for verdicts to come, so that a new one changes no map */
 	VID_UNTAGGED = 0xffff,
 };
 
@@ -109,6 +110,7 @@ struct vtep_row {
 
 enum vni_in_flag {
 	VNI_IN_DSCP_PIPE = 1,		/* inner DSCP stays; else it takes the outer one */
+	VNI_IN_UNKNOWN_DROP = 2,	/* unknown unicast is dropped, not flooded to local ports */
 };
 
 struct vni_in_key {
@@ -132,6 +134,10 @@ struct peer_in_key {
 
 struct peer_in_row {
 	__u32 peer;
+};
+
+enum admit_flag {
+	ADMIT_DSCP_KEEP = 1,		/* his outer DSCP says nothing about the inner one: not a weft host */
 };
 
 struct admit_key {
@@ -211,7 +217,7 @@ struct adjacency_row {
 	__u8 smac[6];
 	__u8 next_hop[16];
 	__u32 zero2;
-	__u64 fresh_until_ns;		/* boot time; later the kernel's neighbour table decides */
+	__u64 fresh_until_ns;		/* coarse monotonic time; later the kernel's neighbour table decides. 0: never resolved */
 };
 
 /* flood: who receives broadcast, multicast and unknown unicast. Lists in the order in which one frame is encapsulated: ascending header length. */
@@ -262,7 +268,7 @@ struct bucket_key {
 };
 
 struct bucket_row {
-	__u64 spent_until_ns;		/* boot time */
+	__u64 spent_until_ns;		/* monotonic time */
 };
 
 /* counters, all per CPU */

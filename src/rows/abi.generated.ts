@@ -49,6 +49,10 @@ export const VERDICTS = [
 
 export type VerdictName = (typeof VERDICTS)[number];
 
+export const ADMIT_FLAG = {
+  ADMIT_DSCP_KEEP: 1,
+} as const;
+
 export const ATTACH_FLAG = {
   ATTACH_TRACE: 1,
   ATTACH_UNKNOWN_DROP: 2,
@@ -108,6 +112,7 @@ export const LIMIT = {
   EVENT_HEADER_OCTETS: 128,
   EVENTS_OCTETS: 1048576,
   EVENTS_PER_SECOND: 64,
+  VERDICTS_MAX: 256,
   VID_UNTAGGED: 65535,
 } as const;
 
@@ -123,6 +128,7 @@ export const TARGET_KIND = {
 
 export const VNI_IN_FLAG = {
   VNI_IN_DSCP_PIPE: 1,
+  VNI_IN_UNKNOWN_DROP: 2,
 } as const;
 
 export const VTEP_FLAG = {

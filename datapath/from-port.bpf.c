@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * tcx ingress of the host side of every port: everything that a workload sends. Nothing goes on to the
+ * host's own stack: each frame is delivered, encapsulated, flooded or dropped, and counted.
+ */
+#include "lib/flood.h"
+#include "lib/guard.h"
+#include "lib/send.h"
+
+/* Ethernet, IPv6 without extensions, TCP without options: what the guards read in place. */
+#define GUARDED_OCTETS (14 + 40 + 20)
+
+SEC("tc")
+int from_port(struct __sk_buff *skb)
+{
+	struct attach_key at = { .ifindex = skb->ifindex, .vid = VID_UNTAGGED };
+	struct frame f = { .hook = HOOK_FROM_PORT, .octets = skb->len };
+	struct attach_row *row = bpf_map_lookup_elem(&attach, &at);
+	struct settings_row *setting;
+	struct fdb_key where = {};
+	struct fdb_row *found;
+	struct ethernet *eth;
+	struct port_row *out;
+	__u32 zero = 0, target;
+	enum verdict why;
+
+	setting = bpf_map_lookup_elem(&settings, &zero);
+	if (!row || !setting)
+		return drop(skb, &f, VERDICT_PORT_UNKNOWN);
+	f.port = row->port;
+	f.network = row->network;
+	f.traced = row->flags & ATTACH_TRACE;
+	if (skb->vlan_present)
+		return drop(skb, &f, VERDICT_TAGGED);
+	linearize(skb, GUARDED_OCTETS);
+	why = guard(skb, &f, row, setting->hash_seed);
+	if (why)
+		return drop(skb, &f, why);
+	if (row->flags & ATTACH_DSCP_PIPE)
+		f.dscp = 0;
+
+	eth = (void *)(long)skb->data;
+	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
+		return drop(skb, &f, VERDICT_TRUNCATED);
+	if (eth->destination[0] & 1)
+		return flood_all(skb, &f, row->bum_interval_ns, row->bum_burst_ns);
+
+	where.network = f.network;
+	__builtin_memcpy(where.mac, eth->destination, 6);
+	found = bpf_map_lookup_elem(&fdb, &where);
+	if (!found) {
+		if (row->flags & ATTACH_UNKNOWN_DROP)
+			return drop(skb, &f, VERDICT_UNKNOWN_UNICAST);
+		return flood_all(skb, &f, row->bum_interval_ns, row->bum_burst_ns);
+	}
+	target = found->target;
+	if (found->kind == TARGET_GROUP)
+		return to_group(skb, &f, target, bpf_htons(setting->vxlan_port));
+	if (found->kind != TARGET_PORT)
+		return drop(skb, &f, VERDICT_FDB_DROP);
+	if (target == f.port)
+		return drop(skb, &f, VERDICT_HAIRPIN);
+	out = bpf_map_lookup_elem(&port, &target);
+	/* The port's own network is asked again: no state of half-written rows delivers across networks. */
+	if (!out || !out->ifindex || out->network != f.network)
+		return drop(skb, &f, VERDICT_NO_PORT);
+	return to_port(skb, &f, out, target);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

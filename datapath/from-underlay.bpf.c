@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * tcx ingress of every uplink: what other hosts send. Tunnel packets to our addresses are checked, taken out of
+ * their outer headers and delivered or dropped; everything else goes on, untouched, to whoever is next.
+ */
+#include "lib/ecn.h"
+#include "lib/flood.h"
+#include "lib/send.h"
+#include "lib/tunnel.h"
+
+/* Outer Ethernet, IPv6, UDP, VXLAN; inner Ethernet and IPv6: what is read or written in place. */
+#define OUTER_READ_OCTETS (14 + 40 + 8 + 8 + 14 + 40)
+
+/*
+ * A packet that is none of ours, or a tunnel packet that we refuse with @why. Only packets to our own addresses
+ * are ours to refuse, and on a shared address those that another overlay may want are not either.
+ */
+always_inline int refuse(struct __sk_buff *skb, struct frame *f, struct tunnel *t, enum verdict why)
+{
+	struct vtep_row *mine = NULL;
+
+	if (why != VERDICT_PASSED)
+		mine = bpf_map_lookup_elem(&vtep, t->to.vtep);
+	if (!mine)
+		return leave(skb, f, VERDICT_PASSED, WEFT_NEXT);
+	if (mine->flags & VTEP_SHARED)
+		return leave(skb, f, VERDICT_PASSED_SHARED, WEFT_NEXT);
+	return drop(skb, f, why);
+}
+
+/* The inner frame's IP packet against the network's MTU; of an aggregate, its segments with the least of headers. */
+always_inline int exceeds(const struct __sk_buff *skb, const struct tunnel *t, __u32 mtu)
+{
+	__u32 inner = skb->len - t->inner_at - sizeof(struct ethernet);
+
+	if (inner <= mtu)
+		return 0;
+	return !skb->gso_size || skb->gso_size + sizeof(struct ipv4) + 8 > mtu;
+}
+
+SEC("tc")
+int from_underlay(struct __sk_buff *skb)
+{
+	struct frame f = { .hook = HOOK_FROM_UNDERLAY, .octets = skb->len };
+	struct tunnel t = {};
+	struct peer_in_row *sender;
+	struct settings_row *setting;
+	struct admit_key admitted = {};
+	struct vni_in_row *network;
+	struct admit_row *admission;
+	struct fdb_key where = {};
+	struct fdb_row *found;
+	struct ethernet inner, *eth;
+	struct port_row *out;
+	__u32 zero = 0, target = 0;
+	enum verdict why;
+	__u64 flags, inner_at;
+	void *end;
+
+	setting = bpf_map_lookup_elem(&settings, &zero);
+	if (!setting || skb->vlan_present)
+		return leave(skb, &f, VERDICT_PASSED, WEFT_NEXT);
+	linearize(skb, OUTER_READ_OCTETS);
+	why = parse_tunnel(skb, &f, &t, bpf_htons(setting->vxlan_port));
+	if (why)
+		return refuse(skb, &f, &t, why);
+	network = bpf_map_lookup_elem(&vni_in, &t.to);
+	if (!network)
+		return refuse(skb, &f, &t, VERDICT_UNKNOWN_VNI);
+	f.network = network->network;
+
+	/* Who sends, and may he, on this network? */
+	sender = bpf_map_lookup_elem(&peer_in, f.source);
+	if (!sender)
+		return drop(skb, &f, VERDICT_UNKNOWN_PEER);
+	admitted.peer = sender->peer;
+	admitted.network = network->network;
+	admission = bpf_map_lookup_elem(&admit, &admitted);
+	if (!admission)
+		return drop(skb, &f, VERDICT_NOT_ADMITTED);
+
+	/* The inner frame. */
+	end = (void *)(long)skb->data_end;
+	inner_at = t.inner_at;		/* at most 14 + 60 + 16; the mask says so to the verifier */
+	asm volatile("" : "+r"(inner_at));
+	inner_at &= 0xff;
+	eth = (void *)(long)skb->data + inner_at;
+	if ((void *)(eth + 1) > end || (!skb->gso_size && t.inner_at + sizeof(*eth) > t.outer_end))
+		return drop(skb, &f, VERDICT_INNER_TRUNCATED);
+	f.type = bpf_ntohs(eth->type);
+	if (f.type == ETHERTYPE_VLAN || f.type == ETHERTYPE_QINQ || f.type == ETHERTYPE_QINQ_OLD)
+		return drop(skb, &f, VERDICT_INNER_TAGGED);
+	if ((eth->source[0] & 1) ||
+	    !(*(const __u32 *)eth->source | *(const __u16 *)(eth->source + 4)))
+		return drop(skb, &f, VERDICT_INNER_SOURCE);
+	if (exceeds(skb, &t, network->mtu))
+		return drop(skb, &f, VERDICT_TOO_BIG);
+	why = settle_class(eth, end, t.class,
+			   !(network->flags & VNI_IN_DSCP_PIPE) && !(admission->flags & ADMIT_DSCP_KEEP));
+	if (why)
+		return drop(skb, &f, why);
+
+	/* Where to? Looked up before the headers come off, so that what is dropped is dropped whole. */
+	if (!(eth->destination[0] & 1)) {
+		where.network = f.network;
+		__builtin_memcpy(where.mac, eth->destination, 6);
+		found = bpf_map_lookup_elem(&fdb, &where);
+		if (found && found->kind == TARGET_GROUP)
+			return drop(skb, &f, VERDICT_SPLIT_HORIZON);
+		if (found && found->kind != TARGET_PORT)
+			return drop(skb, &f, VERDICT_FDB_DROP);
+		if (found)
+			target = found->target;
+		else if (network->flags & VNI_IN_UNKNOWN_DROP)
+			return drop(skb, &f, VERDICT_UNKNOWN_UNICAST);
+	}
+
+	/* Octets behind the outer packet are the link's padding: off, or they would grow the inner frame. */
+	inner = *eth;
+	if (!skb->gso_size && t.outer_end < skb->len && bpf_skb_change_tail(skb, t.outer_end, 0))
+		return drop(skb, &f, VERDICT_DECAP_FAILED);
+	flags = BPF_F_ADJ_ROOM_FIXED_GSO;
+	if (f.type == ETHERTYPE_IPV4)
+		flags |= DECAP_L3_IPV4;
+	if (f.type == ETHERTYPE_IPV6)
+		flags |= DECAP_L3_IPV6;
+	if (bpf_skb_adjust_room(skb, -(__s32)t.inner_at, BPF_ADJ_ROOM_MAC, flags))
+		return drop(skb, &f, VERDICT_DECAP_FAILED);
+	eth = (void *)(long)skb->data;
+	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
+		return drop(skb, &f, VERDICT_DECAP_FAILED);
+	*eth = inner;
+	if (!target)
+		return flood_local(skb, &f, 0);
+	f.port = target;
+	out = bpf_map_lookup_elem(&port, &target);
+	/* The port's own network is asked again: no state of half-written rows delivers across networks. */
+	if (!out || !out->ifindex || out->network != f.network)
+		return drop(skb, &f, VERDICT_NO_PORT);
+	return to_port(skb, &f, out, target);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

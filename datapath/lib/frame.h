@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A frame on its way through a program, and its one exit. */
+#ifndef WEFT_FRAME_H
+#define WEFT_FRAME_H
+
+#include "tables.h"
+#include "wire.h"
+
+struct frame {
+	__u32 hook;
+	__u32 network;
+	__u32 port;			/* from a port: the sender; from the underlay: the receiver, once known */
+	__u32 vni;
+	__u32 octets;			/* as it came in */
+	__u32 outer_octets;		/* outer octets now in front of the inner frame */
+	__u32 hash;
+	__u16 type;			/* inner EtherType, host order */
+	__u8 dscp;			/* for the outer header: inner DSCP << 2, or 0 */
+	__u8 ecn;			/* inner ECN, 0 for non-IP */
+	__u8 traced;
+	__u8 protocol;			/* inner IP protocol, 0 for non-IP */
+	__u16 zero;
+	__u32 source[4];		/* outer source, mapped, in wire order */
+};
+
+always_inline int is_drop(enum verdict why)
+{
+	return why > VERDICT_PASSED_SHARED;
+}
+
+always_inline int is_ip(__u16 type)
+{
+	return type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6;
+}
+
+/* Make the first @octets of @skb (or all of it, if shorter) readable and writable in place. */
+always_inline void linearize(struct __sk_buff *skb, __u32 octets)
+{
+	if ((void *)(long)skb->data + octets > (void *)(long)skb->data_end &&
+	    skb->data_end - skb->data < skb->len)
+		bpf_skb_pull_data(skb, octets < skb->len ? octets : skb->len);
+}
+
+/*
+ * Tell user space. Drops are sampled: so many of one verdict a second and CPU, the rest only counted as lost,
+ * so that a flood of garbage costs the same as a trickle. Frames of a traced port are all told.
+ */
+__noinline int tell(struct __sk_buff *skb, struct frame *f, __u32 why)
+{
+	struct event_budget_row *budget;
+	struct event_row *event;
+	__u64 now = bpf_ktime_get_boot_ns();
+	__u32 key = why, octets;
+
+	if (!f)
+		return 0;
+	budget = bpf_map_lookup_elem(&event_budget, &key);
+	if (!budget)
+		return 0;
+	if (!f->traced) {
+		if (now - budget->window_ns > 1000000000ULL) {
+			budget->window_ns = now;
+			budget->used = 0;
+		}
+		if (budget->used >= EVENTS_PER_SECOND) {
+			budget->lost++;
+			return 0;
+		}
+		budget->used++;
+	}
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		budget->lost++;
+		return 0;
+	}
+	event->at_ns = now;
+	event->verdict = why;
+	event->hook = f->hook;
+	event->network = f->network;
+	event->port = f->port;
+	event->vni = f->vni;
+	event->ifindex = skb->ifindex;
+	__builtin_memcpy(event->source, f->source, sizeof(event->source));
+	event->frame_octets = f->octets;
+	octets = skb->len > f->outer_octets ? skb->len - f->outer_octets : 0;
+	if (octets) {
+		if (octets > EVENT_HEADER_OCTETS)
+			octets = EVENT_HEADER_OCTETS;
+		/* 1..128 in a form that survives the compiler: the verifier must see the bounds. */
+		octets--;
+		asm volatile("" : "+r"(octets));
+		octets = (octets & (EVENT_HEADER_OCTETS - 1)) + 1;
+		if (bpf_skb_load_bytes(skb, f->outer_octets, event->headers, octets))
+			octets = 0;
+	}
+	event->captured_octets = octets;
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+
+/* Count one outcome. */
+always_inline void count(enum verdict why, __u32 octets)
+{
+	__u32 key = why;
+	struct counter_row *row = bpf_map_lookup_elem(&counter, &key);
+
+	if (row) {
+		row->packets++;
+		row->octets += octets;
+	}
+}
+
+/* Every exit goes through here: a frame with no counted verdict is a bug. @action is for those that go on. */
+always_inline int leave(struct __sk_buff *skb, struct frame *f, enum verdict why, int action)
+{
+	count(why, f->octets);
+	if (f->hook == HOOK_FROM_PORT && f->port) {
+		__u32 key = f->port;
+		struct port_counter_row *row = bpf_map_lookup_elem(&port_counter, &key);
+
+		if (row) {
+			if (is_drop(why)) {
+				row->dropped++;
+			} else {
+				row->from_packets++;
+				row->from_octets += f->octets;
+			}
+		}
+	}
+	if (is_drop(why) || f->traced)
+		tell(skb, f, why);
+	return is_drop(why) ? WEFT_DROP : action;
+}
+
+always_inline int drop(struct __sk_buff *skb, struct frame *f, enum verdict why)
+{
+	return leave(skb, f, why, WEFT_DROP);
+}
+
+#endif

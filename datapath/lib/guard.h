@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a workload may say about itself: its MAC and addresses in Ethernet, IPv4, IPv6, ARP and neighbour
+ * discovery. Reads only. What is read on the way (class, flow) is kept in the frame for the outer header.
+ */
+#ifndef WEFT_GUARD_H
+#define WEFT_GUARD_H
+
+#include "frame.h"
+#include "hash.h"
+
+enum guard_limit {
+	EXTENSIONS_MAX = 6,		/* IPv6 extension headers before we give up on a packet */
+	ND_OPTIONS_MAX = 6,
+};
+
+always_inline int same_mac(const __u8 *a, const __u8 *b)
+{
+	return *(const __u32 *)a == *(const __u32 *)b &&
+	       *(const __u16 *)(a + 4) == *(const __u16 *)(b + 4);
+}
+
+always_inline int is_zero16(const __be32 *a)
+{
+	return !(a[0] | a[1] | a[2] | a[3]);
+}
+
+/* Whether the source table lets @port use the address, given as four words in wire order. */
+always_inline int in_sources(__u32 port, __u32 w0, __u32 w1, __u32 w2, __u32 w3)
+{
+	struct source_key key = { .prefix_bits = 32 + 128, .port = port };
+	__u32 *words = (__u32 *)key.address;
+
+	words[0] = w0;
+	words[1] = w1;
+	words[2] = w2;
+	words[3] = w3;
+	return bpf_map_lookup_elem(&source, &key) != NULL;
+}
+
+always_inline int may_use_ipv4(const struct attach_row *row, __be32 address)
+{
+	if (address == *(const __be32 *)row->ipv4 && address)
+		return 1;
+	if (row->flags & ATTACH_ANY_IPV4)
+		return 1;
+	return (row->flags & ATTACH_SOURCES) &&
+	       in_sources(row->port, 0, 0, bpf_htonl(0xffff), address);
+}
+
+always_inline int may_use_ipv6(const struct attach_row *row, const __be32 *address)
+{
+	const __be32 *mine = (const __be32 *)row->ipv6;
+
+	if (address[3] == mine[3] && address[2] == mine[2] && address[1] == mine[1] &&
+	    address[0] == mine[0] && !is_zero16(address))
+		return 1;
+	if (row->flags & ATTACH_ANY_IPV6)
+		return 1;
+	return (row->flags & ATTACH_SOURCES) &&
+	       in_sources(row->port, address[0], address[1], address[2], address[3]);
+}
+
+/* Tunnels that a workload might build itself: what tenantTunnels: deny refuses. */
+always_inline int is_tunnel(__u8 protocol, __be16 destination_port)
+{
+	if (protocol == PROTOCOL_GRE || protocol == PROTOCOL_IPIP || protocol == PROTOCOL_IPV6)
+		return 1;
+	return protocol == PROTOCOL_UDP &&
+	       (destination_port == bpf_htons(4789) || destination_port == bpf_htons(8472) ||
+		destination_port == bpf_htons(4790) || destination_port == bpf_htons(6081));
+}
+
+/*
+ * Too big for the network's MTU? An aggregate counts as its segments will, each with the packet's own
+ * @header_octets (from the IP header to the end of the TCP or UDP header).
+ */
+always_inline int is_too_big(const struct __sk_buff *skb, __u32 mtu, __u32 header_octets)
+{
+	__u32 octets = skb->len - sizeof(struct ethernet);
+
+	if (octets <= mtu)
+		return 0;
+	return !skb->gso_size || skb->gso_size + header_octets > mtu;
+}
+
+/* Octets of a TCP (by its data offset) or UDP header at @l4. */
+always_inline __u32 l4_octets(__u8 protocol, const __u8 *l4, const void *end)
+{
+	if (protocol != PROTOCOL_TCP)
+		return sizeof(struct udp);
+	return (const void *)(l4 + 13) <= end ? (l4[12] >> 4) * 4 : 20;
+}
+
+always_inline enum verdict guard_ipv4(struct __sk_buff *skb, struct frame *f,
+				      const struct attach_row *row)
+{
+	const struct ethernet *eth = (void *)(long)skb->data;
+	const void *end = (void *)(long)skb->data_end;
+	const struct ipv4 *ip = (const void *)(eth + 1);
+	__u32 header = 0, ports = 0, hash;
+	const __u8 *l4;
+
+	if ((const void *)(ip + 1) > end || (ip->version_ihl & 0xf0) != 0x40 ||
+	    (ip->version_ihl & 0x0f) < 5)
+		return VERDICT_TRUNCATED;
+	header = (ip->version_ihl & 0x0f) * 4;
+	f->protocol = ip->protocol;
+	f->ecn = ip->tos & 3;
+	f->dscp = ip->tos & 0xfc;
+	l4 = (const __u8 *)ip + header;
+	if ((ip->fragment & bpf_htons(0x3fff)) == 0 && l4 + 8 <= (const __u8 *)end &&
+	    (ip->protocol == PROTOCOL_TCP || ip->protocol == PROTOCOL_UDP ||
+	     ip->protocol == PROTOCOL_SCTP))
+		ports = *(const __u32 *)l4;
+	if (!may_use_ipv4(row, ip->source)) {
+		/* A DHCP client has no address yet (RFC 2131 section 4.1): ports 68 to 67, from zero. */
+		if (ip->source || ip->protocol != PROTOCOL_UDP || ports != bpf_htonl(68 << 16 | 67))
+			return VERDICT_SOURCE_IPV4;
+	}
+	if ((row->flags & ATTACH_TUNNELS_DENY) && is_tunnel(ip->protocol, ports >> 16))
+		return VERDICT_TUNNEL_DENIED;
+	if (skb->len - sizeof(*eth) > row->mtu &&
+	    is_too_big(skb, row->mtu, header + l4_octets(ip->protocol, l4, end)))
+		return VERDICT_TOO_BIG;
+	hash = hash_mix(f->hash, ip->source);
+	hash = hash_mix(hash, ip->destination);
+	hash = hash_mix(hash, ip->protocol);
+	f->hash = hash_end(hash_mix(hash, ports));
+	return VERDICT_NONE;
+}
+
+/*
+ * Neighbour discovery at offset @at (RFC 4861 section 4): the target that a solicitation from :: or an
+ * advertisement claims, and the link-layer address options, must be the port's.
+ */
+always_inline enum verdict guard_nd(struct __sk_buff *skb, const struct attach_row *row, __u32 at,
+				    int unspecified)
+{
+	struct {
+		__u8 align[2];		/* so that the MAC lies on a word of the stack */
+		__u8 type;
+		__u8 units;		/* of 8 octets */
+		__u8 mac[6];
+	} option;
+	struct nd nd;
+	__u32 next;
+
+	if (bpf_skb_load_bytes(skb, at, &nd, 8))
+		return VERDICT_TRUNCATED;
+	if (nd.type < ND_ROUTER_SOLICITATION || nd.type > ND_REDIRECT)
+		return VERDICT_NONE;
+	next = at + 8;
+	if (nd.type == ND_ROUTER_ADVERTISEMENT)
+		next = at + 16;
+	if (nd.type == ND_NEIGHBOUR_SOLICITATION || nd.type == ND_NEIGHBOUR_ADVERTISEMENT) {
+		if (bpf_skb_load_bytes(skb, at, &nd, sizeof(nd)))
+			return VERDICT_SOURCE_ND;
+		if ((nd.type == ND_NEIGHBOUR_ADVERTISEMENT || unspecified) &&
+		    !may_use_ipv6(row, nd.target))
+			return VERDICT_SOURCE_ND;
+		next = at + sizeof(nd);
+	}
+	if (nd.type == ND_REDIRECT)
+		next = at + 40;
+	for (int i = 0; i < ND_OPTIONS_MAX; i++) {
+		if (bpf_skb_load_bytes(skb, next, &option.type, 8))
+			return VERDICT_NONE;	/* no further option */
+		if (!option.units)
+			return VERDICT_SOURCE_ND;
+		/* 1 source, 2 target link-layer address. In a redirect the target's is another's by design. */
+		if ((option.type == 1 || (option.type == 2 && nd.type != ND_REDIRECT)) &&
+		    !same_mac(option.mac, row->mac))
+			return VERDICT_SOURCE_ND;
+		next += option.units * 8;
+	}
+	return VERDICT_SOURCE_ND;		/* more options than anybody has use for: cannot be vouched for */
+}
+
+/*
+ * The slow half of the IPv6 guard: find what is behind extension headers, so that they cannot hide neighbour
+ * discovery (RFC 7113 section 3, RFC 6980). A chain that we cannot follow is refused.
+ */
+__noinline int guard_ipv6_chain(struct __sk_buff *skb, struct attach_row *row, __u32 next_header,
+				__u32 unspecified)
+{
+	__u32 at = sizeof(struct ethernet) + sizeof(struct ipv6);
+	__u8 header[8];
+
+	if (!row)
+		return VERDICT_SOURCE_ND;
+	for (int i = 0; i < EXTENSIONS_MAX; i++) {
+		if (next_header == PROTOCOL_ICMPV6)
+			return guard_nd(skb, row, at, unspecified);
+		if (next_header != PROTOCOL_HOP_BY_HOP && next_header != PROTOCOL_ROUTING &&
+		    next_header != PROTOCOL_DESTINATION && next_header != PROTOCOL_FRAGMENT)
+			return unspecified ? VERDICT_SOURCE_IPV6 : VERDICT_NONE;
+		if (bpf_skb_load_bytes(skb, at, header, sizeof(header)))
+			return VERDICT_TRUNCATED;
+		if (next_header == PROTOCOL_FRAGMENT) {
+			/* Neighbour discovery is never fragmented (RFC 6980 section 5); a later fragment shows nothing. */
+			if (header[2] | (header[3] & 0xf8))
+				return unspecified ? VERDICT_SOURCE_IPV6 : VERDICT_NONE;
+			at += 8;
+			next_header = header[0];
+			if (next_header == PROTOCOL_ICMPV6 &&
+			    (bpf_skb_load_bytes(skb, at, header, 1) ||
+			     (header[0] >= ND_ROUTER_SOLICITATION && header[0] <= ND_REDIRECT)))
+				return VERDICT_SOURCE_ND;
+			continue;
+		}
+		at += 8 + header[1] * 8;
+		next_header = header[0];
+	}
+	return VERDICT_SOURCE_ND;
+}
+
+always_inline enum verdict guard_ipv6(struct __sk_buff *skb, struct frame *f,
+				      struct attach_row *row)
+{
+	const struct ethernet *eth = (void *)(long)skb->data;
+	const void *end = (void *)(long)skb->data_end;
+	const struct ipv6 *ip = (const void *)(eth + 1);
+	__u32 hash = f->hash, ports = 0, first, unspecified = 0;
+	const __u8 *l4;
+
+	if ((const void *)(ip + 1) > end)
+		return VERDICT_TRUNCATED;
+	first = bpf_ntohl(ip->version_class_label);
+	if (first >> 28 != 6)
+		return VERDICT_TRUNCATED;
+	f->protocol = ip->next_header;
+	f->ecn = (first >> 20) & 3;
+	f->dscp = (first >> 20) & 0xfc;
+	if (!may_use_ipv6(row, ip->source)) {
+		/* Duplicate address detection and MLD come from ::, and nothing else does (RFC 4862, RFC 3810). */
+		if (!is_zero16(ip->source))
+			return VERDICT_SOURCE_IPV6;
+		unspecified = 1;
+	}
+	l4 = (const __u8 *)(ip + 1);
+	if ((ip->next_header == PROTOCOL_TCP || ip->next_header == PROTOCOL_UDP ||
+	     ip->next_header == PROTOCOL_SCTP) && l4 + 8 <= (const __u8 *)end)
+		ports = *(const __u32 *)l4;
+	if ((row->flags & ATTACH_TUNNELS_DENY) && is_tunnel(ip->next_header, ports >> 16))
+		return VERDICT_TUNNEL_DENIED;
+	if (skb->len - sizeof(*eth) > row->mtu &&
+	    is_too_big(skb, row->mtu, sizeof(*ip) + l4_octets(ip->next_header, l4, end)))
+		return VERDICT_TOO_BIG;
+#pragma unroll
+	for (int i = 0; i < 4; i++) {
+		hash = hash_mix(hash, ip->source[i]);
+		hash = hash_mix(hash, ip->destination[i]);
+	}
+	hash = hash_mix(hash, ip->next_header);
+	f->hash = hash_end(hash_mix(hash, ports));
+	if (unspecified || (ip->next_header != PROTOCOL_TCP && ip->next_header != PROTOCOL_UDP))
+		return guard_ipv6_chain(skb, row, ip->next_header, unspecified);
+	return VERDICT_NONE;
+}
+
+/* RFC 826: a workload speaks for its own MAC and addresses, or for none yet (a probe, RFC 5227). */
+always_inline enum verdict guard_arp(struct __sk_buff *skb, const struct attach_row *row)
+{
+	const struct ethernet *eth = (void *)(long)skb->data;
+	const void *end = (void *)(long)skb->data_end;
+	const struct arp *arp = (const void *)(eth + 1);
+
+	if ((const void *)(arp + 1) > end)
+		return VERDICT_TRUNCATED;
+	if (arp->hardware != bpf_htons(1) || arp->protocol != bpf_htons(ETHERTYPE_IPV4) ||
+	    arp->hardware_octets != 6 || arp->protocol_octets != 4)
+		return VERDICT_SOURCE_ARP;
+	if (!same_mac(arp->sender_mac, row->mac))
+		return VERDICT_SOURCE_ARP;
+	if (arp->sender_ip && !may_use_ipv4(row, arp->sender_ip))
+		return VERDICT_SOURCE_ARP;
+	return VERDICT_NONE;
+}
+
+/* All guards. VERDICT_NONE: the frame may go on, and @f knows its type, class and hash. */
+always_inline enum verdict guard(struct __sk_buff *skb, struct frame *f, struct attach_row *row,
+				 __u32 seed)
+{
+	const struct ethernet *eth = (void *)(long)skb->data;
+	const void *end = (void *)(long)skb->data_end;
+
+	if ((const void *)(eth + 1) > end)
+		return VERDICT_TRUNCATED;
+	if (!same_mac(eth->source, row->mac))
+		return VERDICT_SOURCE_MAC;
+	f->type = bpf_ntohs(eth->type);
+	f->hash = seed;
+	if (f->type == ETHERTYPE_IPV4)
+		return guard_ipv4(skb, f, row);
+	if (f->type == ETHERTYPE_IPV6)
+		return guard_ipv6(skb, f, row);
+	if (f->type == ETHERTYPE_VLAN || f->type == ETHERTYPE_QINQ || f->type == ETHERTYPE_QINQ_OLD)
+		return VERDICT_TAGGED;
+	f->hash = hash_mix(f->hash, *(const __u32 *)eth->destination);
+	f->hash = hash_end(hash_mix(f->hash, *(const __u32 *)eth->source));
+	if (skb->len - sizeof(*eth) > row->mtu)
+		return VERDICT_TOO_BIG;
+	if (f->type == ETHERTYPE_ARP)
+		return guard_arp(skb, row);
+	return VERDICT_NONE;
+}
+
+#endif
