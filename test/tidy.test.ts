@@ -26,7 +26,7 @@ const layers: Readonly<Record<string, Layer>> = {
   io: { pure: false, imports: ["base"] },
   kernel: { pure: false, imports: ["base", "wire", "rows", "io"], packages: ["koffi"] },
   agent: { pure: false, imports: [...core, ...edges] },
-  lab: { pure: false, imports: [...core, ...edges] },
+  lab: { pure: false, imports: [...core, ...edges], packages: ["zod", "yaml"] },
   cli: { pure: false, imports: [...core, "io"], packages: ["commander"] },
   main: {
     pure: false,

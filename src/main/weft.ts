@@ -3,7 +3,18 @@ import { Command as Program } from "commander";
 import { type Command, EXIT, type Given, type Shell } from "../base/command.ts";
 
 /** Every command, in the order of `weft --help`. Names here equal the commands' own (test/main). */
-const commands: readonly (readonly [name: string, load: () => Promise<Command>])[] = [];
+const commands: readonly (readonly [name: string, load: () => Promise<Command>])[] = [
+  ["check", async (): Promise<Command> => (await import("../cli/check.ts")).check],
+  ["allocate", async (): Promise<Command> => (await import("../cli/allocate.ts")).allocate],
+  ["explain", async (): Promise<Command> => (await import("../cli/explain.ts")).explain],
+  ["show rows", async (): Promise<Command> => (await import("../cli/show-rows.ts")).showRows],
+  ["agent", async (): Promise<Command> => (await import("../agent/command.ts")).agent],
+  ["lab up", async (): Promise<Command> => (await import("../lab/commands/up.ts")).labUp],
+  ["lab down", async (): Promise<Command> => (await import("../lab/commands/down.ts")).labDown],
+  ["lab status", async (): Promise<Command> => (await import("../lab/commands/status.ts")).labStatus],
+  ["lab list", async (): Promise<Command> => (await import("../lab/commands/list.ts")).labList],
+  ["matrix", async (): Promise<Command> => (await import("../lab/commands/matrix.ts")).matrix],
+];
 
 const shell: Shell = {
   out: (line: string) => void process.stdout.write(`${line}\n`),

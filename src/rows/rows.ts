@@ -54,6 +54,8 @@ export interface AdmitRow {
   readonly table: "admit";
   readonly peer: number;
   readonly network: number;
+  /** His outer DSCP says nothing about the inner one: not a weft host. */
+  readonly dscpKeep: boolean;
 }
 
 export interface VniInRow {
@@ -64,6 +66,7 @@ export interface VniInRow {
   readonly network: number;
   readonly mtu: number;
   readonly dscp: "uniform" | "pipe";
+  readonly unknownUnicast: "flood" | "drop";
 }
 
 /** A local port as a destination. `tenant` and `name` are for people, counters and events. */

@@ -1,0 +1,323 @@
+/**
+ * Rows and facts → table entries: names of interfaces become ifindexes, peers get the adjacencies that the
+ * kernel's routes and neighbours give them. Pure but for the book of adjacency ids, which keeps each
+ * (interface, next hop) at one id while it is in use.
+ */
+import { formatIp, fromMapped, mappedOctets, parseIp, parsePrefix } from "../base/ip.ts";
+import { parseMac } from "../base/mac.ts";
+import { invariant } from "../base/result.ts";
+import {
+  ADMIT_FLAG,
+  ATTACH_FLAG,
+  ENCAPSULATION,
+  FAMILY,
+  FLOOD_LIST,
+  LIMIT,
+  PORT_FLAG,
+  TARGET_KIND,
+  VNI_IN_FLAG,
+  VTEP_FLAG,
+} from "../rows/abi.generated.ts";
+import { integerOf, octetsOf, pack } from "../rows/pack.ts";
+import type {
+  AttachRow,
+  EncapsulationName,
+  FloodRow,
+  PeerRow,
+  PortRow,
+  Row,
+} from "../rows/rows.ts";
+import {
+  type Entries,
+  emptyTables,
+  entriesOf,
+  keyText,
+  type TableName,
+  type Tables,
+} from "./entries.ts";
+import type { HostFacts, NextHop } from "./facts.ts";
+import type { FloodLists, Floods } from "./floods.ts";
+
+/** Replica budgets are earned back over this time: the largest burst. */
+const BUM_BURST_NS = 100_000_000;
+
+export interface Bound {
+  readonly tables: Tables;
+  readonly floods: Floods;
+  /** Ports whose interface is not there (yet): `tenant/name`. */
+  readonly absentPorts: readonly string[];
+  /** Peers without a usable way: host names. */
+  readonly unreachableHosts: readonly string[];
+}
+
+export interface BindInput {
+  readonly rows: readonly Row[];
+  readonly facts: HostFacts;
+  readonly adjacencies: AdjacencyBook;
+  /** Port ids whose every frame is told. */
+  readonly traced: ReadonlySet<number>;
+  /** CLOCK_MONOTONIC until which resolved adjacencies are vouched for. */
+  readonly freshUntilNs: bigint;
+}
+
+interface KnownAdjacency {
+  readonly id: number;
+  /** Last octets known, for what cannot ask the kernel. */
+  mac: Uint8Array | null;
+}
+
+/** Adjacency ids by (interface, next hop). */
+export class AdjacencyBook {
+  readonly #known = new Map<string, KnownAdjacency>();
+
+  /** The book that the pinned table implies: after a restart every id means what it meant. */
+  static of(adjacencies: Entries): AdjacencyBook {
+    const book = new AdjacencyBook();
+    for (const { key, row } of adjacencies.values()) {
+      const oif = integerOf("adjacencyRow", row, "oif");
+      const address = formatIp(fromMapped(octetsOf("adjacencyRow", row, "nextHop")));
+      const resolved = integerOf("adjacencyRow", row, "freshUntilNs") !== 0;
+      const id = new DataView(key.buffer, key.byteOffset).getUint32(0, true);
+      const mac = resolved ? octetsOf("adjacencyRow", row, "dmac").slice() : null;
+      if (oif !== 0) book.#known.set(`${oif} ${address}`, { id, mac });
+    }
+    return book;
+  }
+
+  take(hop: NextHop): KnownAdjacency {
+    const name = `${hop.oif} ${hop.address}`;
+    const known = this.#known.get(name) ?? { id: this.#free(), mac: null };
+    const mac = hop.mac === null ? null : parseMac(hop.mac);
+    if (mac) known.mac = mac;
+    this.#known.set(name, known);
+    return known;
+  }
+
+  #free(): number {
+    const used = new Set([...this.#known.values()].map((known) => known.id));
+    let id = 1;
+    while (used.has(id)) id++;
+    invariant(id < LIMIT.ADJACENCIES_MAX, "no adjacency id left");
+    return id;
+  }
+}
+
+const u32 = (value: number): Uint8Array => {
+  const out = new Uint8Array(4);
+  new DataView(out.buffer).setUint32(0, value, true);
+  return out;
+};
+
+function address(text: string): Uint8Array {
+  const ip = parseIp(text);
+  invariant(ip !== null, `a row has no address: ${text}`);
+  return mappedOctets(ip);
+}
+
+function mac(text: string): Uint8Array {
+  const octets = parseMac(text);
+  invariant(octets !== null, `a row has no MAC: ${text}`);
+  return octets;
+}
+
+const encapsulationNumber = (name: EncapsulationName): number =>
+  name === "vxlan" ? ENCAPSULATION.ENCAPSULATION_VXLAN : ENCAPSULATION.ENCAPSULATION_NVGRE;
+
+export function bind(input: BindInput): Bound {
+  const tables = emptyTables();
+  const put = (table: TableName, key: Uint8Array, row: Uint8Array): void => {
+    entriesOf(tables, table).set(keyText(key), { key, row });
+  };
+  const floods: Map<number, FloodLists> = new Map();
+  const absentPorts: string[] = [];
+  const unreachableHosts = new Set<string>();
+
+  for (const row of input.rows)
+    switch (row.table) {
+      case "settings": {
+        const { hashSeed, vxlanPort } = row;
+        put("settings", u32(0), pack("settingsRow", { hashSeed, vxlanPort }));
+        break;
+      }
+      case "uplink":
+        break; // an interface to attach to, no entry
+      case "vtep": {
+        const flags = row.shared ? VTEP_FLAG.VTEP_SHARED : 0;
+        put("vtep", pack("vtepKey", { address: address(row.address) }), pack("vtepRow", { flags }));
+        break;
+      }
+      case "peer": {
+        const hops = input.facts.nextHopsByRemote.get(row.remote) ?? [];
+        if (hops.length === 0) unreachableHosts.add(row.host);
+        const ids = hops.slice(0, LIMIT.PEER_ADJACENCIES_MAX).map((hop) => {
+          const known = input.adjacencies.take(hop);
+          put("adjacency", u32(known.id), adjacencyRow(hop, known, input.freshUntilNs));
+          if (!known.mac && hop.l2Octets > 0) unreachableHosts.add(row.host);
+          return known.id;
+        });
+        put("peer", u32(row.peer), peerRow(row, ids));
+        break;
+      }
+      case "peer_in": {
+        const key = pack("peerInKey", { address: address(row.address) });
+        put("peer_in", key, pack("peerInRow", { peer: row.peer }));
+        break;
+      }
+      case "admit": {
+        const { peer, network } = row;
+        const flags = row.dscpKeep ? ADMIT_FLAG.ADMIT_DSCP_KEEP : 0;
+        put("admit", pack("admitKey", { peer, network }), pack("admitRow", { flags }));
+        break;
+      }
+      case "vni_in": {
+        const key = pack("vniInKey", {
+          vtep: address(row.vtep),
+          vni: row.vni,
+          encapsulation: encapsulationNumber(row.encapsulation),
+        });
+        const flags =
+          (row.dscp === "pipe" ? VNI_IN_FLAG.VNI_IN_DSCP_PIPE : 0) |
+          (row.unknownUnicast === "drop" ? VNI_IN_FLAG.VNI_IN_UNKNOWN_DROP : 0);
+        put("vni_in", key, pack("vniInRow", { network: row.network, mtu: row.mtu, flags }));
+        break;
+      }
+      case "port":
+        if (input.facts.linksByName.has(row.interface))
+          put("port", u32(row.port), portRow(row, input.facts));
+        else absentPorts.push(`${row.tenant}/${row.name}`);
+        break;
+      case "attach": {
+        const link = input.facts.linksByName.get(row.interface);
+        if (!link) break;
+        const key = pack("attachKey", { ifindex: link.index, vid: row.vid ?? LIMIT.VID_UNTAGGED });
+        put("attach", key, attachRow(row, input.traced.has(row.port)));
+        break;
+      }
+      case "source": {
+        const prefix = parsePrefix(row.prefix);
+        invariant(prefix !== null, `a row has no prefix: ${row.prefix}`);
+        const bits = prefix.family === "ipv4" ? 96 + prefix.bits : prefix.bits;
+        const key = pack("sourceKey", {
+          prefixBits: 32 + bits,
+          port: row.port,
+          address: mappedOctets(prefix),
+        });
+        put("source", key, u32(1));
+        break;
+      }
+      case "group": {
+        const member = row.members.map((m) => ({
+          peer: m.peer,
+          vni: m.vni,
+          encapsulation: encapsulationNumber(m.encapsulation),
+          weight: m.weight,
+        }));
+        put("group", u32(row.group), pack("groupRow", { members: member.length, member }));
+        break;
+      }
+      case "fdb": {
+        const key = pack("fdbKey", { network: row.network, mac: mac(row.mac) });
+        const kinds = {
+          port: TARGET_KIND.TARGET_PORT,
+          group: TARGET_KIND.TARGET_GROUP,
+          drop: TARGET_KIND.TARGET_DROP,
+        };
+        put("fdb", key, pack("fdbRow", { target: row.target, kind: kinds[row.kind] }));
+        break;
+      }
+      case "flood":
+        floods.set(row.network, floodLists(row));
+        break;
+    }
+  return { tables, floods, absentPorts, unreachableHosts: [...unreachableHosts].sort() };
+}
+
+function adjacencyRow(hop: NextHop, known: KnownAdjacency, freshUntilNs: bigint): Uint8Array {
+  const next = parseIp(hop.address);
+  invariant(next !== null, `no next hop: ${hop.address}`);
+  // Expired, but resolved once (1), is not the same as never resolved (0).
+  const resolved = known.mac !== null || hop.l2Octets === 0;
+  return pack("adjacencyRow", {
+    oif: hop.oif,
+    family: next.family === "ipv4" ? FAMILY.FAMILY_IPV4 : FAMILY.FAMILY_IPV6,
+    l2Octets: hop.l2Octets,
+    dmac: known.mac ?? new Uint8Array(6),
+    smac: hop.smac === null || hop.l2Octets === 0 ? new Uint8Array(6) : mac(hop.smac),
+    nextHop: mappedOctets(next),
+    freshUntilNs: !resolved ? 0n : hop.fresh ? freshUntilNs : 1n,
+  });
+}
+
+function peerRow(row: PeerRow, adjacencies: readonly number[]): Uint8Array {
+  return pack("peerRow", {
+    remote: address(row.remote),
+    local: address(row.local),
+    family: row.family === "ipv4" ? FAMILY.FAMILY_IPV4 : FAMILY.FAMILY_IPV6,
+    mtu: row.mtu,
+    adjacencies: adjacencies.length,
+    adjacency: adjacencies,
+  });
+}
+
+function portRow(row: PortRow, facts: HostFacts): Uint8Array {
+  const link = facts.linksByName.get(row.interface);
+  const elsewhere = link?.kind === "veth" && link.lowerNamespace !== null;
+  return pack("portRow", {
+    ifindex: link?.index ?? 0,
+    network: row.network,
+    mtu: row.mtu,
+    flags: elsewhere ? PORT_FLAG.PORT_REDIRECT_PEER : 0,
+  });
+}
+
+const flagIf = (on: boolean, flag: number): number => (on ? flag : 0);
+
+function attachRow(row: AttachRow, traced: boolean): Uint8Array {
+  const ipv4 = row.ipv4 === null ? null : parseIp(row.ipv4);
+  const ipv6 = row.ipv6 === null ? null : parseIp(row.ipv6);
+  const flags =
+    flagIf(traced, ATTACH_FLAG.ATTACH_TRACE) |
+    flagIf(row.unknownUnicast === "drop", ATTACH_FLAG.ATTACH_UNKNOWN_DROP) |
+    flagIf(row.dscp === "pipe", ATTACH_FLAG.ATTACH_DSCP_PIPE) |
+    flagIf(row.tenantTunnels === "deny", ATTACH_FLAG.ATTACH_TUNNELS_DENY) |
+    flagIf(row.anyIpv4, ATTACH_FLAG.ATTACH_ANY_IPV4) |
+    flagIf(row.anyIpv6, ATTACH_FLAG.ATTACH_ANY_IPV6) |
+    flagIf(row.sources, ATTACH_FLAG.ATTACH_SOURCES);
+  return pack("attachRow", {
+    port: row.port,
+    network: row.network,
+    mac: mac(row.mac),
+    flags,
+    mtu: row.mtu,
+    ipv4: ipv4?.octets ?? new Uint8Array(4),
+    ipv6: ipv6?.octets ?? new Uint8Array(16),
+    ...budget(row.bumPps),
+  });
+}
+
+function budget(pps: number | null): { bumIntervalNs: number; bumBurstNs: number } {
+  return pps === null
+    ? { bumIntervalNs: 0, bumBurstNs: 0 }
+    : { bumIntervalNs: Math.ceil(1e9 / pps), bumBurstNs: BUM_BURST_NS };
+}
+
+function floodLists(row: FloodRow): FloodLists {
+  const lists: { target: number; vni: number }[][] = Array.from(
+    { length: FLOOD_LIST.FLOOD_LISTS },
+    () => [],
+  );
+  lists[FLOOD_LIST.FLOOD_LOCAL] = row.local.map((target) => ({ target, vni: 0 }));
+  for (const { encapsulation, family, members } of row.lists) {
+    const vxlan = encapsulation === "vxlan";
+    const index =
+      family === "ipv4"
+        ? vxlan
+          ? FLOOD_LIST.FLOOD_VXLAN_IPV4
+          : FLOOD_LIST.FLOOD_NVGRE_IPV4
+        : vxlan
+          ? FLOOD_LIST.FLOOD_VXLAN_IPV6
+          : FLOOD_LIST.FLOOD_NVGRE_IPV6;
+    lists[index] = members.map(({ peer, vni }) => ({ target: peer, vni }));
+  }
+  return { lists, ...budget(row.bumPps) };
+}

@@ -1,0 +1,296 @@
+/**
+ * The datapath in this host's kernel: programs, pinned maps, links. What is pinned forwards without us; opening
+ * takes it over, putting our instructions behind the links that are there.
+ *
+ *   PINS/v<abi>/<map>             maps
+ *   PINS/links/<hook>-<ifindex>   links: port, uplink, idle
+ */
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { err, invariant, ok, type Result } from "../base/result.ts";
+import {
+  attachTcxIngress,
+  type BpfError,
+  BpfMap,
+  closeBpfFd,
+  type LoadedObject,
+  linkIfindex,
+  loadBpfObject,
+  openPinned,
+  pin,
+  replaceProgram,
+} from "../kernel/bpf.ts";
+import { LAYOUTS, LIMIT } from "../rows/abi.generated.ts";
+import type { LayoutName } from "../rows/pack.ts";
+import {
+  diffEntries,
+  emptyTables,
+  entriesOf,
+  keyText,
+  TABLES,
+  type TableName,
+  type Tables,
+} from "./entries.ts";
+import { type Floods, FloodTable } from "./floods.ts";
+
+/** Programs by hook: file, section. */
+const PROGRAMS = {
+  port: ["from-port.bpf.o", "from_port"],
+  uplink: ["from-underlay.bpf.o", "from_underlay"],
+  idle: ["idle-device.bpf.o", "idle_device"],
+} as const;
+
+export type HookName = keyof typeof PROGRAMS;
+const HOOKS: readonly HookName[] = ["port", "uplink", "idle"];
+
+/** Key and row layouts by table; "index" is an array's u32, "mark" a u32 that only says "there". */
+const SHAPES: Readonly<Record<TableName, readonly [LayoutName | "index", LayoutName | "mark"]>> = {
+  settings: ["index", "settingsRow"],
+  vtep: ["vtepKey", "vtepRow"],
+  adjacency: ["index", "adjacencyRow"],
+  peer: ["index", "peerRow"],
+  group: ["index", "groupRow"],
+  port: ["index", "portRow"],
+  peer_in: ["peerInKey", "peerInRow"],
+  admit: ["admitKey", "admitRow"],
+  source: ["sourceKey", "mark"],
+  fdb: ["fdbKey", "fdbRow"],
+  vni_in: ["vniInKey", "vniInRow"],
+  attach: ["attachKey", "attachRow"],
+};
+
+const isArray = (table: TableName): boolean => SHAPES[table][0] === "index";
+const octetsOf = (shape: LayoutName | "index" | "mark"): number =>
+  shape === "index" || shape === "mark" ? 4 : LAYOUTS[shape].octets;
+const isZero = (row: Uint8Array): boolean => row.every((octet) => octet === 0);
+
+/** What one reconciliation wrote. */
+export interface Writes {
+  readonly set: number;
+  readonly removed: number;
+}
+
+export class Datapath {
+  readonly #linksDir: string;
+  readonly #objects: readonly LoadedObject[];
+  readonly #programFds: ReadonlyMap<HookName, number>;
+  readonly #maps: ReadonlyMap<string, BpfMap>;
+  readonly #floods: FloodTable;
+  /** Link fds by "hook-ifindex". */
+  readonly #links = new Map<string, number>();
+  /** What the kernel's tables hold as far as we know: written by us, or read. */
+  #applied: Tables = emptyTables();
+
+  private constructor(pins: string, objects: readonly LoadedObject[]) {
+    this.#linksDir = join(pins, "links");
+    this.#objects = objects;
+    this.#programFds = new Map(
+      HOOKS.map((hook, i) => {
+        const fd = objects[i]?.programFds.get(PROGRAMS[hook][1]);
+        invariant(fd !== undefined, `no program ${PROGRAMS[hook][1]}`);
+        return [hook, fd];
+      }),
+    );
+    const maps = new Map<string, BpfMap>();
+    const fdOf = (name: string): number => {
+      const fd = objects[0]?.mapFds.get(name);
+      invariant(fd !== undefined, `no map ${name}`);
+      return fd;
+    };
+    const add = (name: string, key: number, row: number): BpfMap => {
+      const map = new BpfMap(name, fdOf(name), key, row);
+      maps.set(name, map);
+      return map;
+    };
+    for (const table of TABLES) add(table, octetsOf(SHAPES[table][0]), octetsOf(SHAPES[table][1]));
+    add("counter", 4, LAYOUTS.counterRow.octets);
+    add("port_counter", 4, LAYOUTS.portCounterRow.octets);
+    add("event_budget", 4, LAYOUTS.eventBudgetRow.octets);
+    add("bucket", LAYOUTS.bucketKey.octets, LAYOUTS.bucketRow.octets);
+    add("events", 0, 0);
+    const flood = add("flood", LAYOUTS.floodKey.octets, LAYOUTS.floodRow.octets);
+    const member = add(
+      "flood_member",
+      LAYOUTS.floodMemberKey.octets,
+      LAYOUTS.floodMemberRow.octets,
+    );
+    this.#floods = new FloodTable(flood, member);
+    this.#maps = maps;
+  }
+
+  /** Loads from `objects`, takes over what is pinned under `pins` (a directory on a bpffs), or makes it. */
+  static open(objects: string, pins: string): Result<Datapath, BpfError> {
+    const mapsDir = join(pins, `v${LIMIT.WEFT_ABI}`);
+    for (const directory of [pins, mapsDir, join(pins, "links")])
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const loaded: LoadedObject[] = [];
+    for (const hook of HOOKS) {
+      const object = loadBpfObject(join(objects, PROGRAMS[hook][0]), mapsDir);
+      if (!object.ok) return object;
+      loaded.push(object.value);
+    }
+    const datapath = new Datapath(pins, loaded);
+    const links = datapath.#takeLinks();
+    if (!links.ok) return links;
+    const read = datapath.read();
+    return read.ok ? ok(datapath) : read;
+  }
+
+  map(name: string): BpfMap {
+    const map = this.#maps.get(name);
+    invariant(map !== undefined, `no map ${name}`);
+    return map;
+  }
+
+  get applied(): Tables {
+    return this.#applied;
+  }
+
+  /** Reads every table from the kernel; the number of entries that were not as we had left them. */
+  read(): Result<number, BpfError> {
+    const found = emptyTables();
+    let drifted = 0;
+    for (const table of TABLES) {
+      const entries = this.map(table).entries();
+      if (!entries.ok) return entries;
+      const into = entriesOf(found, table);
+      for (const [key, row] of entries.value)
+        if (!isArray(table) || !isZero(row)) into.set(keyText(key), { key, row });
+      const { set, remove } = diffEntries(entriesOf(this.#applied, table), into);
+      drifted += set.length + remove.length;
+    }
+    const floods = this.#floods.read();
+    if (!floods.ok) return floods;
+    this.#applied = found;
+    return ok(drifted);
+  }
+
+  /** Writes what differs: additions from what is pointed at to what points, then removals the other way round. */
+  apply(wanted: Tables, floods: Floods): Result<Writes, BpfError> {
+    const changes = TABLES.map((table) => {
+      const change = diffEntries(entriesOf(wanted, table), entriesOf(this.#applied, table));
+      return { table, ...change };
+    });
+    let set = 0;
+    let removed = 0;
+    for (const { table, set: entries } of changes) {
+      // Lists point at ports and peers, and vni_in and attach let frames reach the lists.
+      if (table === "vni_in") {
+        const updated = this.#floods.update(floods);
+        if (!updated.ok) return updated;
+        set += updated.value;
+      }
+      const map = this.map(table);
+      const written = map.setMany(
+        entries.map((e) => e.key),
+        entries.map((e) => e.row),
+      );
+      if (!written.ok) return written;
+      const applied = entriesOf(this.#applied, table);
+      for (const entry of entries) applied.set(keyText(entry.key), entry);
+      set += entries.length;
+    }
+    for (const { table, remove } of changes.toReversed()) {
+      for (const key of remove) {
+        const map = this.map(table);
+        const zero = new Uint8Array(octetsOf(SHAPES[table][1]));
+        const gone = isArray(table) ? map.set(key, zero) : map.delete(key);
+        if (!gone.ok) return gone;
+        entriesOf(this.#applied, table).delete(keyText(key));
+      }
+      removed += remove.length;
+      if (table === "vni_in") {
+        const pruned = this.#floods.prune(floods);
+        if (!pruned.ok) return pruned;
+        removed += pruned.value;
+      }
+    }
+    return ok({ set, removed });
+  }
+
+  sweep(): Result<null, BpfError> {
+    return this.#floods.sweep();
+  }
+
+  isAttached(hook: HookName, ifindex: number): boolean {
+    return this.#links.has(`${hook}-${ifindex}`);
+  }
+
+  /** Interfaces that a hook is attached to. */
+  attachedTo(hook: HookName): readonly number[] {
+    return [...this.#links.keys()]
+      .filter((name) => name.startsWith(`${hook}-`))
+      .map((name) => Number(name.slice(hook.length + 1)));
+  }
+
+  attach(hook: HookName, ifindex: number): Result<null, BpfError> {
+    const name = `${hook}-${ifindex}`;
+    if (this.#links.has(name)) return ok(null);
+    const program = this.#programFds.get(hook);
+    invariant(program !== undefined, `no program for ${hook}`);
+    const link = attachTcxIngress(program, ifindex);
+    if (!link.ok) return link;
+    const pinned = pin(link.value, join(this.#linksDir, name));
+    if (!pinned.ok) {
+      closeBpfFd(link.value);
+      return pinned;
+    }
+    this.#links.set(name, link.value);
+    return ok(null);
+  }
+
+  /** The program leaves the interface. Whoever calls has seen to it that nothing is sent there any more. */
+  detach(hook: HookName, ifindex: number): void {
+    const name = `${hook}-${ifindex}`;
+    rmSync(join(this.#linksDir, name), { force: true });
+    const fd = this.#links.get(name);
+    if (fd !== undefined) closeBpfFd(fd);
+    this.#links.delete(name);
+  }
+
+  /** Links that somebody else has detached are forgotten, so that they are made again; their interfaces. */
+  dropDeadLinks(): readonly number[] {
+    const dead: number[] = [];
+    for (const [name, fd] of this.#links) {
+      const [hook = "", ifindex = ""] = name.split("-");
+      const on = linkIfindex(fd);
+      if (on.ok && on.value === Number(ifindex)) continue;
+      rmSync(join(this.#linksDir, name), { force: true });
+      closeBpfFd(fd);
+      this.#links.delete(name);
+      // An interface that was deleted takes its links along: that is no drift.
+      if (hook !== "" && on.ok) dead.push(Number(ifindex));
+    }
+    return dead;
+  }
+
+  close(): void {
+    for (const fd of this.#links.values()) closeBpfFd(fd);
+    this.#links.clear();
+    for (const object of this.#objects) object.close();
+  }
+
+  /** Links that are pinned: those of interfaces that are gone are removed, the others get our program. */
+  #takeLinks(): Result<null, BpfError> {
+    for (const name of readdirSync(this.#linksDir)) {
+      const path = join(this.#linksDir, name);
+      const hook = HOOKS.find((h) => name.startsWith(`${h}-`));
+      const fd = openPinned(path);
+      if (!fd.ok) return fd;
+      if (fd.value === null || !hook) continue;
+      const ifindex = linkIfindex(fd.value);
+      if (!ifindex.ok) return ifindex;
+      if (name !== `${hook}-${ifindex.value}`) {
+        rmSync(path);
+        closeBpfFd(fd.value);
+        continue;
+      }
+      const program = this.#programFds.get(hook);
+      invariant(program !== undefined, `no program for ${hook}`);
+      const replaced = replaceProgram(fd.value, program);
+      if (!replaced.ok) return err(replaced.error);
+      this.#links.set(name, fd.value);
+    }
+    return ok(null);
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Table entries of the datapath as octets: what there should be, what there is, and the writes between.
+ * Pure. Flood lists are apart (floods.ts) because a list changes as one.
+ */
+
+/** The tables that are written entry by entry, in the order in which additions are safe: what is pointed at first. */
+export const TABLES = [
+  "settings",
+  "vtep",
+  "adjacency",
+  "peer",
+  "group",
+  "port",
+  "peer_in",
+  "admit",
+  "source",
+  "fdb",
+  "vni_in",
+  "attach",
+] as const;
+
+export type TableName = (typeof TABLES)[number];
+
+export interface Entry {
+  readonly key: Uint8Array;
+  readonly row: Uint8Array;
+}
+
+/** Entries of one table by their key's octets as a Latin-1 string. */
+export type Entries = Map<string, Entry>;
+
+export type Tables = ReadonlyMap<TableName, Entries>;
+
+/** Octets as a Map key: one character an octet. */
+export const keyText = (key: Uint8Array): string => Buffer.from(key).toString("latin1");
+
+export function emptyTables(): Tables {
+  return new Map(TABLES.map((table) => [table, new Map<string, Entry>()]));
+}
+
+export function entriesOf(tables: Tables, table: TableName): Entries {
+  return tables.get(table) ?? new Map<string, Entry>();
+}
+
+export interface TableChange {
+  readonly set: readonly Entry[];
+  readonly remove: readonly Uint8Array[];
+}
+
+/** The writes that turn `have` into `want`. */
+export function diffEntries(want: Entries, have: Entries): TableChange {
+  const set: Entry[] = [];
+  const remove: Uint8Array[] = [];
+  for (const [key, entry] of want) {
+    const there = have.get(key);
+    if (!there || Buffer.compare(there.row, entry.row) !== 0) set.push(entry);
+  }
+  for (const [key, entry] of have) if (!want.has(key)) remove.push(entry.key);
+  return { set, remove };
+}

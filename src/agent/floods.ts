@@ -1,0 +1,169 @@
+/**
+ * Flood lists of the datapath. A changed list is written whole under the network's next generation, then the
+ * network's row flips to it; the old members go a while later (`sweep`), for a frame may be on its way through
+ * them: none sees half of either.
+ */
+import { ok, type Result } from "../base/result.ts";
+import type { BpfError, BpfMap } from "../kernel/bpf.ts";
+import { LAYOUTS } from "../rows/abi.generated.ts";
+import { integerOf, pack } from "../rows/pack.ts";
+
+export interface FloodMember {
+  /** Port in the local list, peer in the others. */
+  readonly target: number;
+  readonly vni: number;
+}
+
+export interface FloodLists {
+  /** By FLOOD_LIST. */
+  readonly lists: readonly (readonly FloodMember[])[];
+  readonly bumIntervalNs: number;
+  readonly bumBurstNs: number;
+}
+
+/** By network. */
+export type Floods = ReadonlyMap<number, FloodLists>;
+
+interface Applied {
+  readonly generation: number;
+  readonly wanted: FloodLists;
+}
+
+const same = (a: FloodLists, b: FloodLists): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+export class FloodTable {
+  readonly #row: BpfMap;
+  readonly #member: BpfMap;
+  readonly #applied = new Map<number, Applied>();
+  /** Lists that no row names any more, whose members are still there. */
+  #retired: (readonly [network: number, list: Applied])[] = [];
+
+  constructor(row: BpfMap, member: BpfMap) {
+    this.#row = row;
+    this.#member = member;
+  }
+
+  /** Takes over what the maps hold; members of no generation in force are removed. */
+  read(): Result<null, BpfError> {
+    const rows = this.#row.entries();
+    if (!rows.ok) return rows;
+    const members = this.#member.entries();
+    if (!members.ok) return members;
+    this.#applied.clear();
+    this.#retired = [];
+    const found = new Map<
+      number,
+      { generation: number; lists: FloodMember[][]; row: Uint8Array }
+    >();
+    for (const [key, row] of rows.value)
+      found.set(integerOf("floodKey", key, "network"), {
+        generation: integerOf("floodRow", row, "generation"),
+        lists: Array.from({ length: listCounts(row).length }, () => []),
+        row,
+      });
+    for (const [key, row] of members.value) {
+      const there = found.get(integerOf("floodMemberKey", key, "network"));
+      const list = there?.lists[integerOf("floodMemberKey", key, "list")];
+      if (list && integerOf("floodMemberKey", key, "generation") === there?.generation)
+        list[integerOf("floodMemberKey", key, "index")] = {
+          target: integerOf("floodMemberRow", row, "target"),
+          vni: integerOf("floodMemberRow", row, "vni"),
+        };
+      else {
+        const gone = this.#member.delete(key);
+        if (!gone.ok) return gone;
+      }
+    }
+    for (const [network, { generation, lists, row }] of found)
+      this.#applied.set(network, {
+        generation,
+        wanted: {
+          lists: lists.map((list, i) => list.slice(0, listCounts(row)[i])),
+          bumIntervalNs: integerOf("floodRow", row, "bumIntervalNs"),
+          bumBurstNs: integerOf("floodRow", row, "bumBurstNs"),
+        },
+      });
+    return ok(null);
+  }
+
+  /** Writes what differs; the number of networks changed. Removal is apart: `prune`. */
+  update(wanted: Floods): Result<number, BpfError> {
+    let changed = 0;
+    for (const [network, lists] of wanted) {
+      const have = this.#applied.get(network);
+      if (have && same(have.wanted, lists)) continue;
+      const done = this.#replace(network, lists, have);
+      if (!done.ok) return done;
+      changed++;
+    }
+    return ok(changed);
+  }
+
+  /** Removes networks that are not wanted any more. */
+  prune(wanted: Floods): Result<number, BpfError> {
+    let removed = 0;
+    for (const [network, have] of [...this.#applied]) {
+      if (wanted.has(network)) continue;
+      const gone = this.#row.delete(pack("floodKey", { network }));
+      if (!gone.ok) return gone;
+      const members = this.#removeMembers(network, have);
+      if (!members.ok) return members;
+      this.#applied.delete(network);
+      removed++;
+    }
+    return ok(removed);
+  }
+
+  #replace(network: number, wanted: FloodLists, have: Applied | undefined): Result<null, BpfError> {
+    const generation = ((have?.generation ?? 0) + 1) >>> 0;
+    const keys: Uint8Array[] = [];
+    const rows: Uint8Array[] = [];
+    for (const [list, members] of wanted.lists.entries())
+      for (const [index, { target, vni }] of members.entries()) {
+        keys.push(pack("floodMemberKey", { network, generation, list, index }));
+        rows.push(pack("floodMemberRow", { target, vni }));
+      }
+    const written = this.#member.setMany(keys, rows);
+    if (!written.ok) return written;
+    const { bumIntervalNs, bumBurstNs } = wanted;
+    const flipped = this.#row.set(
+      pack("floodKey", { network }),
+      pack("floodRow", {
+        generation,
+        members: wanted.lists.map((list) => list.length),
+        bumIntervalNs,
+        bumBurstNs,
+      }),
+    );
+    if (!flipped.ok) return flipped;
+    this.#applied.set(network, { generation, wanted });
+    if (have) this.#retired.push([network, have]);
+    return ok(null);
+  }
+
+  /** Removes what was replaced before the last `sweep` or later; call it when no frame can be in there any more. */
+  sweep(): Result<null, BpfError> {
+    for (const [network, list] of this.#retired.splice(0)) {
+      const gone = this.#removeMembers(network, list);
+      if (!gone.ok) return gone;
+    }
+    return ok(null);
+  }
+
+  #removeMembers(network: number, { generation, wanted }: Applied): Result<null, BpfError> {
+    for (const [list, members] of wanted.lists.entries())
+      for (const index of members.keys()) {
+        const gone = this.#member.delete(
+          pack("floodMemberKey", { network, generation, list, index }),
+        );
+        if (!gone.ok) return gone;
+      }
+    return ok(null);
+  }
+}
+
+function listCounts(row: Uint8Array): readonly number[] {
+  const { at, octets } = LAYOUTS.floodRow.fields.members;
+  const view = new DataView(row.buffer, row.byteOffset + at, octets);
+  return Array.from({ length: octets / 4 }, (_, i) => view.getUint32(4 * i, true));
+}

@@ -1,0 +1,89 @@
+/** Intent → findings, and the rows of each host: the passes in order. Objects with errors are left out. */
+import { emptyIdBook, type IdBook, type Row } from "../rows/rows.ts";
+import type { Finding, Intent } from "./intent.ts";
+import { parseIntent } from "./load.ts";
+import { checkAddresses } from "./passes/addresses.ts";
+import { compileHostRows } from "./passes/host-rows.ts";
+import { checkHosts } from "./passes/hosts.ts";
+import { checkLimits } from "./passes/limits.ts";
+import { checkNames } from "./passes/names.ts";
+import { checkNumbers } from "./passes/numbers.ts";
+import { compileSegments, type Segment } from "./passes/segments.ts";
+import { checkSupport } from "./passes/support.ts";
+import { countErrors, labelOf, nameOf, sortFindings } from "./report.ts";
+import { soundPartOf, unsoundLabels } from "./sound.ts";
+import type { TextFile } from "./yaml.ts";
+
+interface Analysis {
+  readonly findings: readonly Finding[];
+  readonly sound: Intent;
+  readonly segments: readonly Segment[];
+}
+
+/** An intent never changes, and is compiled for many hosts: what concerns all of them is worked out once. */
+const analyses = new WeakMap<Intent, Analysis>();
+
+function analysisOf(intent: Intent): Analysis {
+  const known = analyses.get(intent);
+  if (known) return known;
+  const findings: Finding[] = [];
+  for (const check of [checkNames, checkSupport, checkNumbers, checkHosts, checkAddresses])
+    findings.push(...check(intent));
+  const before = soundPartOf(intent, findings);
+  const joined = compileSegments(before);
+  findings.push(...joined.findings);
+  findings.push(...checkLimits(before, joined.segments));
+  const sound = soundPartOf(intent, findings);
+  const segments = withoutUnsound(joined.segments, findings);
+  const analysis = { findings: sortFindings(findings), sound, segments };
+  analyses.set(intent, analysis);
+  return analysis;
+}
+
+function withoutUnsound(
+  segments: readonly Segment[],
+  findings: readonly Finding[],
+): readonly Segment[] {
+  const unsound = unsoundLabels(findings);
+  return segments
+    .filter(({ network }) => !unsound.has(labelOf(nameOf(network))))
+    .map((segment) => ({
+      ...segment,
+      membersByHost: new Map(
+        [...segment.membersByHost].filter(([, { host }]) => !unsound.has(labelOf(nameOf(host)))),
+      ),
+    }));
+}
+
+/** Everything that is wrong with what an intent means; what is wrong with its text, `parseIntent` says. */
+export function checkIntent(intent: Intent): readonly Finding[] {
+  return analysisOf(intent).findings;
+}
+
+/**
+ * The rows of `host`, sorted, with its ids: those in `ids` stay. None for a host that is unknown, unmanaged or has
+ * an error itself.
+ */
+export function compileHost(
+  intent: Intent,
+  host: string,
+  ids: IdBook = emptyIdBook,
+): { readonly rows: readonly Row[]; readonly ids: IdBook } {
+  const { sound, segments } = analysisOf(intent);
+  const [fabric] = sound.fabrics.values();
+  const self = sound.hosts.get(host);
+  if (!fabric || !self?.spec.managed) return { rows: [], ids };
+  return compileHostRows(fabric, self, segments, ids);
+}
+
+/** Texts → intent and every finding about it, in the order of reading. */
+export function compileIntent(files: readonly TextFile[]): {
+  readonly intent: Intent;
+  readonly findings: readonly Finding[];
+  /** How many of the findings are errors. */
+  readonly errors: number;
+} {
+  const { intent, findings: shape } = parseIntent(files);
+  const findings = sortFindings([...shape, ...checkIntent(intent)]);
+  return { intent, findings, errors: countErrors(findings) };
+}

@@ -1,0 +1,161 @@
+/**
+ * Pass: who shares a network, from which address, under which encapsulation, and how large a packet may be.
+ * Takes the sound part of an intent; a network with an error here has no segment.
+ */
+import { parseIp } from "../../base/ip.ts";
+import type { EncapsulationName, FamilyName } from "../../rows/rows.ts";
+import type { Finding, Host, Intent, Network, Port } from "../intent.ts";
+import { numberOf } from "../numbers.ts";
+import { findingAt } from "../report.ts";
+import { networkKeyOf } from "./names.ts";
+
+/** A host with at least one port in the network. */
+export interface Member {
+  readonly host: Host;
+  /** In order of keys. */
+  readonly ports: readonly Port[];
+}
+
+export interface Segment {
+  readonly network: Network;
+  readonly number: number;
+  /** Octets of the largest inner IP packet, whatever the encapsulation. */
+  readonly mtu: number;
+  /** In order of names. */
+  readonly membersByHost: ReadonlyMap<string, Member>;
+}
+
+/** Outer IP, then UDP and VXLAN or GRE with key, then the inner Ethernet header: octets on top of the inner IP packet. */
+export const OVERHEAD_OCTETS: Readonly<
+  Record<FamilyName, Readonly<Record<EncapsulationName, number>>>
+> = {
+  ipv4: { vxlan: 20 + 8 + 8 + 14, nvgre: 20 + 8 + 14 },
+  ipv6: { vxlan: 40 + 8 + 8 + 14, nvgre: 40 + 8 + 14 },
+};
+
+/** What every IPv4 host takes (RFC 1122 §3.3.2), and what every IPv6 link carries (RFC 8200 §5). */
+const MTU_MIN = { ipv4: 576, ipv6: 1280 } as const;
+
+export function compileSegments(intent: Intent): {
+  readonly segments: readonly Segment[];
+  readonly findings: readonly Finding[];
+} {
+  const segments: Segment[] = [];
+  const findings: Finding[] = [];
+  const portsByNetwork = Map.groupBy(intent.ports.values(), networkKeyOf);
+  for (const network of intent.networks.values()) {
+    const number = numberOf(intent, network);
+    const membersByHost = membersOf(intent, portsByNetwork.get(network.key) ?? []);
+    if (number === null || membersByHost.size === 0) continue;
+    const mtu = mtuOf(network, membersByHost);
+    const faults = [
+      ...checkVteps(network, membersByHost),
+      ...checkEncapsulations(network, membersByHost),
+      ...checkMtu(network, membersByHost, mtu),
+    ];
+    findings.push(...faults);
+    if (faults.length === 0) segments.push({ network, number, mtu, membersByHost });
+  }
+  return { segments, findings };
+}
+
+function membersOf(intent: Intent, ports: readonly Port[]): ReadonlyMap<string, Member> {
+  const portsByHost = Map.groupBy(ports, (port) => port.spec.host);
+  const members = new Map<string, Member>();
+  for (const host of intent.hosts.values()) {
+    const own = portsByHost.get(host.key);
+    if (own) members.set(host.key, { host, ports: own });
+  }
+  return members;
+}
+
+/** The tunnel addresses of `host` in `family`, the one that it sends from first. */
+export function vtepsOf(host: Host, family: FamilyName): readonly string[] {
+  return host.spec.vteps.filter((vtep) => parseIp(vtep)?.family === family);
+}
+
+/** What `network` may arrive in at `host`. */
+export function encapsulationsAt(network: Network, host: Host): readonly EncapsulationName[] {
+  return network.spec.encapsulations.filter((one) => host.spec.encapsulations.includes(one));
+}
+
+/** What two hosts use on `network`: the first of its list that both speak; null: none. */
+export function encapsulationBetween(network: Network, a: Host, b: Host): EncapsulationName | null {
+  const both = encapsulationsAt(network, a).filter((one) => b.spec.encapsulations.includes(one));
+  return both[0] ?? null;
+}
+
+/** Octets of the largest underlay packet that every uplink of `host` carries. */
+export function uplinkMtuOf(host: Host): number {
+  return Math.min(...host.spec.uplinks.map((uplink) => uplink.mtu));
+}
+
+/** Budgeted for the largest header that the network allows, so that another encapsulation never changes it. */
+function mtuOf(network: Network, members: ReadonlyMap<string, Member>): number {
+  const smallest = Math.min(...[...members.values()].map(({ host }) => uplinkMtuOf(host)));
+  return smallest - overheadOf(network);
+}
+
+function overheadOf(network: Network): number {
+  const overheads = OVERHEAD_OCTETS[network.spec.underlay];
+  return Math.max(...network.spec.encapsulations.map((one) => overheads[one]));
+}
+
+function checkVteps(network: Network, members: ReadonlyMap<string, Member>): readonly Finding[] {
+  const { underlay } = network.spec;
+  const without = [...members.values()].filter(({ host }) => vtepsOf(host, underlay).length === 0);
+  return without.map(({ host }) =>
+    findingAt(network, "$.spec.underlay", {
+      code: "vtep-missing",
+      message: `its underlay is ${underlay}, and host ${host.key} has no ${underlay} address in vteps`,
+      suggestion: `add one to host ${host.key}, or change the underlay`,
+    }),
+  );
+}
+
+function checkEncapsulations(
+  network: Network,
+  members: ReadonlyMap<string, Member>,
+): readonly Finding[] {
+  const findings: Finding[] = [];
+  const hosts = [...members.values()].map((member) => member.host);
+  for (const [i, a] of hosts.entries())
+    for (const b of hosts.slice(i + 1)) {
+      if (encapsulationBetween(network, a, b) !== null) continue;
+      const speaks = (host: Host): string =>
+        `${host.key} speaks ${host.spec.encapsulations.join(", ")}`;
+      findings.push(
+        findingAt(network, "$.spec.encapsulations", {
+          code: "no-common-encapsulation",
+          message: `allows ${network.spec.encapsulations.join(", ")}; ${speaks(a)}, ${speaks(b)}: they have none in common`,
+          suggestion: "allow one that both speak",
+        }),
+      );
+    }
+  return findings;
+}
+
+function checkMtu(
+  network: Network,
+  members: ReadonlyMap<string, Member>,
+  mtu: number,
+): readonly Finding[] {
+  const addresses = [...members.values()].flatMap(({ ports }) =>
+    ports.flatMap((port) => port.spec.addresses),
+  );
+  const family = [...network.spec.subnets, ...addresses].some((text) => text.includes(":"))
+    ? "ipv6"
+    : "ipv4";
+  const least = MTU_MIN[family];
+  if (mtu >= least) return [];
+  const needed = least + overheadOf(network);
+  const narrow = [...members.values()].filter(({ host }) => uplinkMtuOf(host) < needed);
+  const hosts = narrow.map(({ host }) => host.key).join(", ");
+  return [
+    findingAt(network, "$.spec", {
+      code: "mtu-too-small",
+      message: `leaves ${mtu} octets for an inner packet, and ${family} needs ${least}`,
+      suggestion: `raise the uplink mtu of ${hosts} to ${needed} or more`,
+    }),
+  ];
+}

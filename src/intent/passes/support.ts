@@ -1,0 +1,134 @@
+/**
+ * Pass: what the language has and this version does not act on. An error where ignoring it would give
+ * another network than the one that was asked for; a warning where it only adds something.
+ */
+import type { Fabric, Finding, Host, Intent, IntentObject, Network, Port } from "../intent.ts";
+import { findingAt } from "../report.ts";
+
+export function checkSupport(intent: Intent): readonly Finding[] {
+  const findings: Finding[] = [];
+  for (const fabric of intent.fabrics.values()) findings.push(...checkFabric(fabric));
+  for (const pool of intent.pools.values())
+    if (pool.spec.numbers !== "vni" && pool.spec.numbers !== "vsid")
+      findings.push(
+        unsupported(pool, "$.spec.numbers", {
+          severity: "warning",
+          what: `pools of ${pool.spec.numbers}`,
+          suggestion: "vni or vsid",
+        }),
+      );
+  for (const tenant of intent.tenants.values())
+    if (tenant.spec.quotas !== undefined)
+      findings.push(unsupported(tenant, "$.spec.quotas", { what: "quotas" }));
+  for (const host of intent.hosts.values()) findings.push(...checkHost(host));
+  for (const network of intent.networks.values()) findings.push(...checkNetwork(network));
+  for (const port of intent.ports.values()) findings.push(...checkPort(port));
+  return findings;
+}
+
+interface Unsupported {
+  readonly severity?: "warning";
+  readonly what: string;
+  readonly suggestion?: string;
+}
+
+function unsupported(object: IntentObject, path: string, about: Unsupported): Finding {
+  return findingAt(object, path, {
+    ...(about.severity ? { severity: about.severity } : {}),
+    code: "not-supported-yet",
+    message: `this version does not act on ${about.what}`,
+    suggestion: about.suggestion ?? "remove it",
+  });
+}
+
+function checkFabric(fabric: Fabric): readonly Finding[] {
+  const { learning, reflectors, asn, gatewayMac } = fabric.spec;
+  const findings: Finding[] = [];
+  if (learning !== undefined && learning !== "static")
+    findings.push(
+      unsupported(fabric, "$.spec.learning", {
+        what: `learning: ${learning}`,
+        suggestion: "learning: static",
+      }),
+    );
+  if (reflectors !== undefined && reflectors.length > 0 && learning === undefined)
+    findings.push(
+      unsupported(fabric, "$.spec.reflectors", {
+        what: "reflectors (they make learning evpn)",
+        suggestion: "remove them, or set learning: static",
+      }),
+    );
+  if (asn !== undefined)
+    findings.push(unsupported(fabric, "$.spec.asn", { severity: "warning", what: "asn" }));
+  if (gatewayMac !== undefined)
+    findings.push(
+      unsupported(fabric, "$.spec.gatewayMac", { severity: "warning", what: "gatewayMac" }),
+    );
+  return findings;
+}
+
+function checkHost(host: Host): readonly Finding[] {
+  const findings: Finding[] = [];
+  if (host.spec.udp6Checksum === "full")
+    findings.push(
+      unsupported(host, "$.spec.udp6Checksum", {
+        what: "udp6Checksum: full",
+        suggestion: "udp6Checksum: zero",
+      }),
+    );
+  for (const [i, uplink] of host.spec.uplinks.entries())
+    if (uplink.secure)
+      findings.push(
+        unsupported(host, `$.spec.uplinks[${i}].secure`, {
+          severity: "warning",
+          what: "secure: no network can ask for it",
+        }),
+      );
+  return findings;
+}
+
+function checkNetwork(network: Network): readonly Finding[] {
+  const { learning, bum, group, ageSeconds, macsMax, inside, vlan, gateways } = network.spec;
+  const findings: Finding[] = [];
+  const error = (field: string, what: string, suggestion?: string): void => {
+    const about = suggestion === undefined ? { what } : { what, suggestion };
+    findings.push(unsupported(network, `$.spec.${field}`, about));
+  };
+  if (learning !== undefined && learning !== "static")
+    error("learning", `learning: ${learning}`, "learning: static");
+  if (bum === "multicast") error("bum", "bum: multicast", "bum: ingress-replication");
+  if (group !== undefined) error("group", "group");
+  if (ageSeconds !== undefined) error("ageSeconds", "ageSeconds: nothing is learned");
+  if (macsMax !== undefined) error("macsMax", "macsMax: nothing is learned");
+  if (inside === "deny") error("inside", "inside: deny", "inside: allow");
+  if (vlan !== undefined)
+    findings.push(
+      unsupported(network, "$.spec.vlan", {
+        severity: "warning",
+        what: "vlan, other than to number the network",
+      }),
+    );
+  if (gateways !== undefined && gateways.length > 0)
+    findings.push(
+      unsupported(network, "$.spec.gateways", {
+        severity: "warning",
+        what: "gateways: networks are islands",
+      }),
+    );
+  return findings;
+}
+
+function checkPort(port: Port): readonly Finding[] {
+  const { attachment, vid, rate } = port.spec;
+  const findings: Finding[] = [];
+  if (attachment === "vlan" || attachment === "physical")
+    findings.push(
+      unsupported(port, "$.spec.attachment", {
+        what: `attachment: ${attachment}`,
+        suggestion: "attachment: veth or tap",
+      }),
+    );
+  if (vid !== undefined) findings.push(unsupported(port, "$.spec.vid", { what: "vid" }));
+  if (rate !== undefined) findings.push(unsupported(port, "$.spec.rate", { what: "rate" }));
+  return findings;
+}

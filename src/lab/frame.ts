@@ -1,0 +1,179 @@
+/**
+ * The frames of the matrix: one Ethernet frame from one port to another, with a nonce by which it is known
+ * again wherever it turns up. Built here, not by the sender's IP stack, so that its destination MAC is the
+ * target's whatever the sender's neighbours say.
+ */
+import type { IpAddress, IpFamily } from "../base/ip.ts";
+import { linkLocalOf } from "../base/mac.ts";
+import { InvariantError, invariant, unreachable } from "../base/result.ts";
+import type { Protocol } from "../verify/judgement.ts";
+import { emitArp } from "../wire/arp.ts";
+import type { Endpoints } from "../wire/checksum.ts";
+import {
+  BROADCAST_MAC,
+  ETHER_TYPE,
+  ETHERNET_OCTETS,
+  emitEthernet,
+  multicastMacOf,
+} from "../wire/ethernet.ts";
+import { emitEcho, emitEcho6 } from "../wire/icmp.ts";
+import { emitIpv4, IP_PROTOCOL, IPV4_OCTETS } from "../wire/ipv4.ts";
+import { emitIpv6, IPV6_OCTETS } from "../wire/ipv6.ts";
+import { emitSolicitation, solicitedNodeOf } from "../wire/nd.ts";
+import { emitOctets } from "../wire/octets.ts";
+import { emitTcpSyn } from "../wire/tcp.ts";
+import { emitUdp } from "../wire/udp.ts";
+
+/** A port as far as a frame needs it. */
+export interface Station {
+  /** 6 octets. */
+  readonly mac: Uint8Array;
+  readonly addresses: readonly IpAddress[];
+}
+
+export interface ProbeFrame {
+  readonly protocol: Protocol;
+  readonly from: Station;
+  readonly to: Station;
+  /** NONCE_OCTETS. */
+  readonly nonce: Uint8Array;
+}
+
+export const NONCE_OCTETS = 8;
+/** Destination of every probe that has ports: discard (RFC 863). */
+export const PROBE_PORT = 9;
+const SOURCE_PORT = 40_000;
+const MINIMUM_OCTETS = 60;
+const ROOM_OCTETS = 128;
+const HOPS = 64;
+/** Neighbour discovery is refused unless it has crossed no router (RFC 4861 section 7.1.1). */
+const HOPS_ON_LINK = 255;
+
+interface Pair extends Endpoints {
+  readonly family: IpFamily;
+}
+
+/** IPv4 unless one of the two has none; then IPv6, of which everybody has a link-local address. */
+function pairOf(from: Station, to: Station): Pair {
+  const [source, destination] = [firstOf(from, "ipv4"), firstOf(to, "ipv4")];
+  if (source !== null && destination !== null) return { family: "ipv4", source, destination };
+  return {
+    family: "ipv6",
+    source: firstOf(from, "ipv6") ?? linkLocalOf(from.mac),
+    destination: firstOf(to, "ipv6") ?? linkLocalOf(to.mac),
+  };
+}
+
+function firstOf(station: Station, family: IpFamily): Uint8Array | null {
+  return station.addresses.find((a: IpAddress) => a.family === family)?.octets ?? null;
+}
+
+/** ARP asks everybody and a solicitation a group; all others go to the target's own MAC. */
+export function destinationOf(protocol: Protocol, from: Station, to: Station): Uint8Array {
+  if (protocol !== "arp") return to.mac;
+  const pair = pairOf(from, to);
+  return pair.family === "ipv4" ? BROADCAST_MAC : multicastMacOf(solicitedNodeOf(pair.destination));
+}
+
+/** The whole frame, from the destination MAC to the last octet before the frame check sequence. */
+export function emitProbeFrame(probe: ProbeFrame): Uint8Array {
+  invariant(probe.nonce.length === NONCE_OCTETS, "a nonce has 8 octets");
+  const pair = pairOf(probe.from, probe.to);
+  const out = new DataView(new ArrayBuffer(ROOM_OCTETS));
+  const end =
+    pair.family === "ipv6"
+      ? emitOverIpv6(out, probe, pair)
+      : probe.protocol === "arp"
+        ? emitArpRequest(out, probe, pair)
+        : emitOverIpv4(out, probe, pair);
+  return new Uint8Array(out.buffer, 0, end);
+}
+
+function emitHeader(out: DataView, probe: ProbeFrame, etherType: number): number {
+  const destination = destinationOf(probe.protocol, probe.from, probe.to);
+  return emitEthernet(out, 0, { destination, source: probe.from.mac, etherType });
+}
+
+/** ARP has no payload: the nonce lies in the padding to the smallest frame. */
+function emitArpRequest(out: DataView, probe: ProbeFrame, pair: Pair): number {
+  const end = emitArp(out, emitHeader(out, probe, ETHER_TYPE.arp), {
+    operation: "request",
+    senderMac: probe.from.mac,
+    senderAddress: pair.source,
+    targetMac: new Uint8Array(6),
+    targetAddress: pair.destination,
+  });
+  emitOctets(out, end, probe.nonce);
+  return MINIMUM_OCTETS;
+}
+
+function emitOverIpv4(out: DataView, probe: ProbeFrame, pair: Pair): number {
+  const at = emitHeader(out, probe, ETHER_TYPE.ipv4);
+  const end = emitTransport(out, at + IPV4_OCTETS, probe, pair);
+  emitIpv4(out, at, {
+    ...pair,
+    protocol: protocolOf(probe.protocol, "ipv4"),
+    ttl: HOPS,
+    payloadOctets: end - at - IPV4_OCTETS,
+  });
+  return end;
+}
+
+function emitOverIpv6(out: DataView, probe: ProbeFrame, pair: Pair): number {
+  const at = emitHeader(out, probe, ETHER_TYPE.ipv6);
+  const solicits = probe.protocol === "arp";
+  const packet = solicits ? { ...pair, destination: solicitedNodeOf(pair.destination) } : pair;
+  const end = solicits
+    ? emitSolicitation(out, at + IPV6_OCTETS, packet, {
+        target: pair.destination,
+        sourceMac: probe.from.mac,
+        options: nonceOption(probe.nonce),
+      })
+    : emitTransport(out, at + IPV6_OCTETS, probe, pair);
+  emitIpv6(out, at, {
+    ...packet,
+    nextHeader: protocolOf(probe.protocol, "ipv6"),
+    hopLimit: solicits ? HOPS_ON_LINK : HOPS,
+    payloadOctets: end - at - IPV6_OCTETS,
+  });
+  return end;
+}
+
+/** An option for experiments (RFC 4727 section 5.1.3), which every receiver skips. */
+function nonceOption(nonce: Uint8Array): Uint8Array {
+  return Uint8Array.of(253, 2, 0, 0, 0, 0, 0, 0, ...nonce);
+}
+
+function emitTransport(out: DataView, at: number, probe: ProbeFrame, pair: Pair): number {
+  const { protocol, nonce: payload } = probe;
+  const ports = { sourcePort: SOURCE_PORT, destinationPort: PROBE_PORT };
+  switch (protocol) {
+    case "icmp": {
+      const echo = { identifier: SOURCE_PORT, sequence: 1, data: payload };
+      return pair.family === "ipv4" ? emitEcho(out, at, echo) : emitEcho6(out, at, pair, echo);
+    }
+    case "udp":
+      return emitUdp(out, at, pair, { ...ports, payload });
+    case "tcp":
+      return emitTcpSyn(out, at, pair, { ...ports, sequence: 0, payload });
+    case "arp":
+      throw new InvariantError("ARP is not carried in IP");
+    default:
+      return unreachable(protocol);
+  }
+}
+
+function protocolOf(protocol: Protocol, family: IpFamily): number {
+  if (protocol === "tcp" || protocol === "udp") return IP_PROTOCOL[protocol];
+  return family === "ipv4" ? IP_PROTOCOL.icmp : IP_PROTOCOL.icmpv6;
+}
+
+/** The nonce of a frame or of its first octets, if it carries one that begins with `mark`. */
+export function findNonce(octets: Uint8Array, mark: Uint8Array): Uint8Array | null {
+  const at = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).indexOf(
+    mark,
+    ETHERNET_OCTETS,
+  );
+  const end = at + NONCE_OCTETS;
+  return at < 0 || end > octets.length ? null : octets.subarray(at, end);
+}

@@ -1,0 +1,31 @@
+/** UDP header, RFC 768. 8 octets. */
+import { checksumOf, type Endpoints, sumOctets, sumPseudoHeader } from "./checksum.ts";
+import { IP_PROTOCOL } from "./ipv4.ts";
+import { emitOctets } from "./octets.ts";
+
+export interface UdpDatagram {
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  readonly payload: Uint8Array;
+}
+
+export const UDP_OCTETS = 8;
+
+/** Writes header, checksum and payload at `at` and returns the offset after them. */
+export function emitUdp(
+  out: DataView,
+  at: number,
+  endpoints: Endpoints,
+  datagram: UdpDatagram,
+): number {
+  const octets = UDP_OCTETS + datagram.payload.length;
+  out.setUint16(at, datagram.sourcePort);
+  out.setUint16(at + 2, datagram.destinationPort);
+  out.setUint16(at + 4, octets);
+  out.setUint16(at + 6, 0);
+  const end = emitOctets(out, at + UDP_OCTETS, datagram.payload);
+  const pseudo = sumPseudoHeader(endpoints, IP_PROTOCOL.udp, octets);
+  // A sum of zero is sent as all ones: zero means that there is none.
+  out.setUint16(at + 6, checksumOf(sumOctets(out, at, octets, pseudo)) || 0xffff);
+  return end;
+}
