@@ -39,6 +39,11 @@ const WORKLOAD_OFFLOADS = [
   "tx-ipxip4-segmentation",
   "tx-ipxip6-segmentation",
 ];
+/**
+ * A NIC merges what it receives, a veth does not unless told to. It matters with the uplink's offload off: a veth
+ * that hands over whole aggregates has nothing to merge.
+ */
+const UPLINK_GRO = ["gro"];
 const KEPT = ["lo", "port", "uplink"];
 
 export const repository = fileURLToPath(new URL("..", import.meta.url));
@@ -48,6 +53,8 @@ export interface Bed {
   readonly prefix: string;
   /** MTU of the wire, and of a workload whose frames cross it as they are. */
   readonly mtu: number;
+  /** Whether uplinks merge what they receive, as NICs do. */
+  readonly gro: boolean;
   /** Everything that is no namespace: state of agents, and a bpffs under `bpf`. */
   readonly directory: string;
   /** Aborted when the bench is to stop. */
@@ -81,7 +88,8 @@ export async function build(bed: Bed): Promise<void> {
       "ipv6/conf/default/disable_ipv6 1",
     ];
     // A setting that the kernel does not have (no br_netfilter) is off.
-    const script = 'while read -r name value; do f=/proc/sys/net/$name; [ ! -e "$f" ] || echo "$value" >"$f"; done';
+    const script =
+      'while read -r name value; do f=/proc/sys/net/$name; [ ! -e "$f" ] || echo "$value" >"$f"; done';
     await run(["nsenter", `--net=${namespaceFile(namespace)}`, "sh", "-c", script], {
       input: `${settings.join("\n")}\n`,
     });
@@ -105,14 +113,16 @@ export async function build(bed: Bed): Promise<void> {
       `neighbour replace ${workloadAddress(there)} lladdr ${workloadMac(there)} nud permanent dev eth0`,
     ]);
   }
+  for (const side of sides) await offload(hostOf(bed, side), "uplink", UPLINK_GRO, bed.gro);
   const pins = bpffsOf(bed);
   mkdirSync(pins);
   await run(["mount", "-t", "bpf", "bpf", pins]);
 }
 
-export const newBed = (mtu: number, signal: AbortSignal): Bed => ({
+export const newBed = ({ mtu, gro, signal }: Pick<Bed, "mtu" | "gro" | "signal">): Bed => ({
   prefix: `weft-t-bench-${process.pid}`,
   mtu,
+  gro,
   directory: mkdtempSync(join(tmpdir(), "weft-bench-")),
   signal,
 });
@@ -204,7 +214,8 @@ export async function compile(): Promise<void> {
     await run([...argv, "-o", fresh]);
     await run(["mv", fresh, programFile(name)]);
   };
-  for (const name of ["rate", "stream", "echo"]) await compiled(name, [...gcc, source(`${name}.c`)]);
+  for (const name of ["rate", "stream", "echo"])
+    await compiled(name, [...gcc, source(`${name}.c`)]);
   await compiled("redirect", [...gcc, source("redirect.c"), "-lbpf"]);
   await compiled("redirect.bpf.o", [
     ...clang,

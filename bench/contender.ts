@@ -18,6 +18,7 @@ import {
   workloadMac,
   writeBedFile,
 } from "./bed.ts";
+import { BASELINE, FLOOR, KERNEL } from "./names.ts";
 import { type Running, start, stop } from "./program.ts";
 
 export interface Contender {
@@ -30,12 +31,6 @@ export interface Contender {
   /** Ends what `up` started. Devices and settings are for the bed to restore. */
   readonly down: (bed: Bed) => Promise<void>;
 }
-
-/** The contender that all others are measured against. */
-export const BASELINE = "bridge";
-/** The same once more: how far apart two equal things come out. */
-export const FLOOR = "bridge-again";
-export const KERNEL = "kernel-vxlan";
 
 const VNI = 11000;
 /** Ethernet inside, VXLAN, UDP, IPv4 (RFC 7348 §5); Ethernet inside, GRE with key, IPv4 (RFC 7637 §3.2). */
@@ -184,9 +179,7 @@ function intentOf(bed: Bed, encapsulation: Encapsulation): string {
   }
   // JSON is YAML.
   return documents
-    .map((document) =>
-      JSON.stringify({ apiVersion: "weft.network/v1alpha1", ...Object(document) }),
-    )
+    .map((document) => JSON.stringify({ apiVersion: "weft.network/v1alpha1", ...Object(document) }))
     .join("\n---\n");
 }
 

@@ -52,7 +52,7 @@ int from_underlay(struct __sk_buff *skb)
 	struct fdb_row *found;
 	struct ethernet inner, *eth;
 	struct port_row *out;
-	__u32 zero = 0, target = 0;
+	__u32 zero = 0, target = 0, octets;
 	enum verdict why;
 	__u64 flags, inner_at;
 	void *end;
@@ -115,15 +115,16 @@ int from_underlay(struct __sk_buff *skb)
 			return drop(skb, &f, VERDICT_UNKNOWN_UNICAST);
 	}
 
-	/* Octets behind the outer packet are the link's padding: off, or they would grow the inner frame. */
 	inner = *eth;
-	if (!skb->gso_size && t.outer_end < skb->len && bpf_skb_change_tail(skb, t.outer_end, 0))
-		return drop(skb, &f, VERDICT_DECAP_FAILED);
 	flags = BPF_F_ADJ_ROOM_FIXED_GSO;
-	if (f.type == ETHERTYPE_IPV4)
-		flags |= DECAP_L3_IPV4;
-	if (f.type == ETHERTYPE_IPV6)
-		flags |= DECAP_L3_IPV6;
+	flags |= f.type == ETHERTYPE_IPV6 ? DECAP_L3_IPV6 : DECAP_L3_IPV4;
+	octets = skb->gso_size ? skb->len : t.outer_end;
+	/* The kernel leaves no less behind than an IPv4 header, whatever is inside: a runt is padded, as a wire would. */
+	if (octets < t.inner_at + sizeof(inner) + sizeof(struct ipv4))
+		octets = t.inner_at + sizeof(inner) + sizeof(struct ipv4);
+	/* Octets behind the outer packet are the link's padding: off, or they would grow the inner frame. */
+	if (octets != skb->len && bpf_skb_change_tail(skb, octets, 0))
+		return drop(skb, &f, VERDICT_DECAP_FAILED);
 	if (bpf_skb_adjust_room(skb, -(__s32)t.inner_at, BPF_ADJ_ROOM_MAC, flags))
 		return drop(skb, &f, VERDICT_DECAP_FAILED);
 	eth = (void *)(long)skb->data;

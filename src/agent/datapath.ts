@@ -62,7 +62,6 @@ const SHAPES: Readonly<Record<TableName, readonly [LayoutName | "index", LayoutN
 const isArray = (table: TableName): boolean => SHAPES[table][0] === "index";
 const octetsOf = (shape: LayoutName | "index" | "mark"): number =>
   shape === "index" || shape === "mark" ? 4 : LAYOUTS[shape].octets;
-const isZero = (row: Uint8Array): boolean => row.every((octet) => octet === 0);
 
 /** What one reconciliation wrote. */
 export interface Writes {
@@ -97,24 +96,26 @@ export class Datapath {
       invariant(fd !== undefined, `no map ${name}`);
       return fd;
     };
-    const add = (name: string, key: number, row: number): BpfMap => {
-      const map = new BpfMap(name, fdOf(name), key, row);
+    const add = (name: string, keyOctets: number, rowOctets: number, isArray: boolean): BpfMap => {
+      const map = new BpfMap(name, fdOf(name), { keyOctets, rowOctets, isArray });
       maps.set(name, map);
       return map;
     };
-    for (const table of TABLES) add(table, octetsOf(SHAPES[table][0]), octetsOf(SHAPES[table][1]));
-    add("counter", 4, LAYOUTS.counterRow.octets);
-    add("port_counter", 4, LAYOUTS.portCounterRow.octets);
-    add("event_budget", 4, LAYOUTS.eventBudgetRow.octets);
-    add("bucket", LAYOUTS.bucketKey.octets, LAYOUTS.bucketRow.octets);
-    add("events", 0, 0);
-    const flood = add("flood", LAYOUTS.floodKey.octets, LAYOUTS.floodRow.octets);
-    const member = add(
-      "flood_member",
-      LAYOUTS.floodMemberKey.octets,
-      LAYOUTS.floodMemberRow.octets,
+    for (const table of TABLES) {
+      const [key, row] = SHAPES[table];
+      add(table, octetsOf(key), octetsOf(row), isArray(table));
+    }
+    add("counter", 4, LAYOUTS.counterRow.octets, true);
+    add("port_counter", 4, LAYOUTS.portCounterRow.octets, true);
+    add("event_budget", 4, LAYOUTS.eventBudgetRow.octets, true);
+    add("bucket", LAYOUTS.bucketKey.octets, LAYOUTS.bucketRow.octets, false);
+    add("events", 0, 0, false);
+    const hash = (name: string, key: LayoutName, row: LayoutName): BpfMap =>
+      add(name, LAYOUTS[key].octets, LAYOUTS[row].octets, false);
+    this.#floods = new FloodTable(
+      hash("flood", "floodKey", "floodRow"),
+      hash("flood_member", "floodMemberKey", "floodMemberRow"),
     );
-    this.#floods = new FloodTable(flood, member);
     this.#maps = maps;
   }
 
@@ -154,8 +155,7 @@ export class Datapath {
       const entries = this.map(table).entries();
       if (!entries.ok) return entries;
       const into = entriesOf(found, table);
-      for (const [key, row] of entries.value)
-        if (!isArray(table) || !isZero(row)) into.set(keyText(key), { key, row });
+      for (const [key, row] of entries.value) into.set(keyText(key), { key, row });
       const { set, remove } = diffEntries(entriesOf(this.#applied, table), into);
       drifted += set.length + remove.length;
     }

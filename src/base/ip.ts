@@ -40,8 +40,8 @@ function parseIpv6(text: string): IpAddress | null {
   const halves = text.split("::");
   if (halves.length > 2) return null;
   const [head = "", tail] = halves;
-  const left = groups(head);
-  const right = tail === undefined ? [] : groups(tail);
+  const left = groups(head, tail === undefined);
+  const right = tail === undefined ? [] : groups(tail, true);
   if (!left || !right) return null;
   const missing = 8 - left.length - right.length;
   if (tail === undefined ? missing !== 0 : missing < 1) return null;
@@ -54,13 +54,13 @@ function parseIpv6(text: string): IpAddress | null {
   return { family: "ipv6", octets };
 }
 
-/** The 16-bit groups of one side of "::"; a dotted quad at the end counts as two. */
-function groups(text: string): number[] | null {
+/** The 16-bit groups of one side of "::"; a dotted quad at the end of the address counts as two. */
+function groups(text: string, atEnd: boolean): number[] | null {
   if (text === "") return [];
   const out: number[] = [];
   const parts = text.split(":");
   for (const [i, part] of parts.entries()) {
-    if (i === parts.length - 1 && part.includes(".")) {
+    if (atEnd && i === parts.length - 1 && part.includes(".")) {
       const quad = parseIpv4(part);
       if (!quad) return null;
       const [a = 0, b = 0, c = 0, d = 0] = quad.octets;

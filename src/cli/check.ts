@@ -15,7 +15,7 @@ export const check: Command = {
   arguments: ["<path>"],
   options: [
     { flags: "--json", summary: "one JSON object instead of lines" },
-    { flags: "--strict", summary: "warnings count as errors for the exit code" },
+    { flags: "--strict", summary: "exit 1 on warnings too" },
   ],
   async run(shell: Shell, given: Given): Promise<ExitCode> {
     const input = await readIntent(shell, textOf(given, "path") ?? "");

@@ -21,7 +21,7 @@ export interface Source {
   readonly placesByPath: ReadonlyMap<string, Place>;
 }
 
-export interface Declaration {
+interface Declaration {
   /** "tenant/name"; the bare name for objects without a tenant. */
   readonly key: string;
   readonly source: Source;

@@ -32,7 +32,7 @@ import { findingsOf, type Parsed } from "./shape.ts";
 import { parseYaml, pathOf, type TextFile, type YamlDocument } from "./yaml.ts";
 
 /** The lock file's name, beside the intent. */
-export const NUMBERS_FILE = "numbers.yaml";
+const NUMBERS_FILE = "numbers.yaml";
 
 /** A document that says which of our kinds it is. */
 interface Stated {
@@ -257,5 +257,5 @@ function byKey<Value>(values: ReadonlyMap<string, Value>): ReadonlyMap<string, V
   return new Map([...values].sort(([a], [b]) => compareText(a, b)));
 }
 
-export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

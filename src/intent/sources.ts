@@ -38,8 +38,11 @@ export function sourcesOf(port: Port, network: Network): Sources {
   const prefixes = new Map<string, IpPrefix>();
   for (const text of [...linkLocal, ...texts]) {
     const prefix = prefixOf(text);
-    if (prefix && prefix.bits > 0 && text !== ipv4 && text !== ipv6)
-      prefixes.set(formatPrefix(prefix), prefix);
+    if (prefix && prefix.bits > 0) prefixes.set(formatPrefix(prefix), prefix);
+  }
+  for (const text of [ipv4, ipv6]) {
+    const first = text === null ? null : prefixOf(text);
+    if (first) prefixes.delete(formatPrefix(first));
   }
   const sorted = [...prefixes].sort(([, a], [, b]) => comparePrefixes(a, b));
   return {

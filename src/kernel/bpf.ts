@@ -202,15 +202,25 @@ export function cpuCount(): number {
   return possibleCpus();
 }
 
+export interface MapShape {
+  readonly keyOctets: number;
+  readonly rowOctets: number;
+  /** Every index is always there; a row of zeros is none. */
+  readonly isArray: boolean;
+}
+
 /** One map by its fd. Keys and rows are packed octets (rows/pack.ts). */
 export class BpfMap {
   readonly name: string;
   readonly fd: number;
   readonly #keyOctets: number;
   readonly #rowOctets: number;
+  readonly #isArray: boolean;
 
   /** `rowOctets`: of one row; for per-CPU maps of one CPU's. */
-  constructor(name: string, fd: number, keyOctets: number, rowOctets: number) {
+  constructor(name: string, fd: number, shape: MapShape) {
+    const { keyOctets, rowOctets } = shape;
+    this.#isArray = shape.isArray;
     this.name = name;
     this.fd = fd;
     this.#keyOctets = keyOctets;
@@ -245,25 +255,29 @@ export class BpfMap {
     return code !== 0 ? err(failure(`update ${this.name}`, code)) : ok(null);
   }
 
-  /** Every entry of a hash map, in no order. */
+  /** Every entry, in no order; of an array those that are not all zero. */
   entries(): Result<readonly (readonly [Uint8Array, Uint8Array])[], BpfError> {
-    const chunk = 4096;
+    const chunk = 512;
     const out: (readonly [Uint8Array, Uint8Array])[] = [];
     const cursor = new Uint8Array(Math.max(8, this.#keyOctets));
+    // Read into the same memory again and again: a map may have room for far more than it holds.
+    const keys = Buffer.alloc(chunk * this.#keyOctets);
+    const rows = Buffer.alloc(chunk * this.#rowOctets);
+    const zero = Buffer.alloc(this.#rowOctets);
     let from: Uint8Array | null = null;
     for (;;) {
-      const keys = new Uint8Array(chunk * this.#keyOctets);
-      const rows = new Uint8Array(chunk * this.#rowOctets);
       const count = Uint32Array.of(chunk);
       const code = lookupBatch(this.fd, from, cursor, keys, rows, count, null);
       const problem = code === 0 ? null : failure(`read ${this.name}`, code);
       // ENOENT: that was the last batch.
       if (problem && problem.name !== "ENOENT") return err(problem);
-      for (let i = 0; i < (count[0] ?? 0); i++)
-        out.push([
-          keys.slice(i * this.#keyOctets, (i + 1) * this.#keyOctets),
-          rows.slice(i * this.#rowOctets, (i + 1) * this.#rowOctets),
-        ]);
+      for (let i = 0; i < (count[0] ?? 0); i++) {
+        const at = i * this.#rowOctets;
+        if (this.#isArray && rows.compare(zero, 0, zero.length, at, at + zero.length) === 0)
+          continue;
+        const key = Uint8Array.from(keys.subarray(i * this.#keyOctets, (i + 1) * this.#keyOctets));
+        out.push([key, Uint8Array.from(rows.subarray(at, at + this.#rowOctets))]);
+      }
       if (problem) return ok(out);
       from = cursor;
     }

@@ -80,7 +80,8 @@ export function openTrace(
     asked.on("error", (e: Error) => failed(e.message));
     asked.on("response", (response: IncomingMessage) => {
       const lines = createInterface({ input: response });
-      response.on("error", (e: Error) => failed(e.message));
+      // Both report an end, also the one that we bring about ourselves.
+      for (const stream of [response, lines]) stream.on("error", (e: Error) => failed(e.message));
       lines.on("close", () => failed(`/trace ended with status ${response.statusCode}`));
       lines.on("line", (line: string) => {
         const value = parseJson(line);

@@ -1,4 +1,5 @@
 /** The matrix of a lab that is up: the intent as it is now, the workloads as they were built. */
+import { parseMac } from "../base/mac.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import type { Host, Intent } from "../intent/intent.ts";
 import { networkKeyOf } from "../intent/passes/names.ts";
@@ -8,6 +9,7 @@ import type { Row } from "../rows/rows.ts";
 import { hostTables } from "../verify/expected-verdict.ts";
 import { type MatrixReport, summarize } from "../verify/judgement.ts";
 import type { AgentError } from "./agent-socket.ts";
+import type { UnderlayHost } from "./forgery.ts";
 import { type IntentRefused, readLabIntent } from "./lab-intent.ts";
 import type { NetworksByPort } from "./matrix-text.ts";
 import { hostPaths } from "./paths.ts";
@@ -46,13 +48,20 @@ export async function runMatrix(
       hostTables(rows),
     ]),
   );
-  const probes = planProbes(ports, tablesByHost, wanted);
+  const [fabric] = intent.fabrics.values();
+  const ground = {
+    ports,
+    tablesByHost,
+    underlay: underlayHosts(state),
+    vxlanPort: fabric?.spec.vxlanPort ?? 0,
+  };
+  const probes = planProbes(ground, wanted);
   const adminSocketsByHost = new Map(
     [...intent.hosts.values()]
       .filter((host: Host) => host.spec.managed)
       .map((host: Host) => [host.key, hostPaths(state.name, host.key).adminSocket]),
   );
-  const ran = await runProbes({ ports, probes, adminSocketsByHost });
+  const ran = await runProbes({ ...ground, probes, adminSocketsByHost });
   if (!ran.ok) return ran;
   const networks = new Map(ports.map((p: ProbePort) => [p.port, p.network]));
   return ok({ report: { probes: ran.value, summary: summarize(ran.value) }, networks });
@@ -74,6 +83,17 @@ function probePorts(state: LabState, intent: Intent): readonly ProbePort[] {
       namespace: built.namespace,
       interface: built.interface,
     });
+  }
+  return out;
+}
+
+function underlayHosts(state: LabState): ReadonlyMap<string, UnderlayHost> {
+  const out = new Map<string, UnderlayHost>();
+  for (const { name, namespace, uplinks, vteps } of state.topology.hosts) {
+    const [first] = uplinks;
+    const mac = parseMac(first?.mac ?? "");
+    if (first && mac)
+      out.set(name, { host: name, mac, vteps, namespace, interface: first.interface });
   }
   return out;
 }

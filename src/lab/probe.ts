@@ -6,6 +6,7 @@ import { invariant } from "../base/result.ts";
 import type { VerdictName } from "../rows/abi.generated.ts";
 import { expectedVerdict, type HostTables } from "../verify/expected-verdict.ts";
 import type { Intended, Protocol } from "../verify/judgement.ts";
+import type { Forgery, UnderlayHost } from "./forgery.ts";
 import { destinationOf, type Station } from "./frame.ts";
 
 /** A port that is built, and on the network that the intent gives it now. */
@@ -28,6 +29,8 @@ export interface Probe {
   readonly intended: Intended;
   /** Null where the source has no datapath of ours. */
   readonly expected: VerdictName | null;
+  /** Sent beside the probe; null where the source's host is a member of the target's network, and may send there. */
+  readonly forgery: Forgery | null;
   /** Sent only so that others have their control: not asked for. */
   readonly silent: boolean;
 }
@@ -39,15 +42,20 @@ export interface Wanted {
   readonly to: string | null;
 }
 
+export interface Ground {
+  readonly ports: readonly ProbePort[];
+  /** Of managed hosts. */
+  readonly tablesByHost: ReadonlyMap<string, HostTables>;
+  readonly underlay: ReadonlyMap<string, UnderlayHost>;
+  readonly vxlanPort: number;
+}
+
 /**
  * Every ordered pair that is wanted, once a protocol. From a foreign host only allowed pairs: there, nobody
  * could say that a probe was sent.
  */
-export function planProbes(
-  ports: readonly ProbePort[],
-  tablesByHost: ReadonlyMap<string, HostTables>,
-  wanted: Wanted,
-): readonly Probe[] {
+export function planProbes(ground: Ground, wanted: Wanted): readonly Probe[] {
+  const { ports } = ground;
   const out: Probe[] = [];
   const targets = ports.filter((p: ProbePort) => wanted.to === null || p.port === wanted.to);
   for (const protocol of wanted.protocols)
@@ -58,20 +66,15 @@ export function planProbes(
         const silent = wanted.from !== null && from.port !== wanted.from;
         // What nobody asked for is worth sending only where it can arrive.
         if (intended === "deny" && (silent || !from.managed)) continue;
-        out.push({
-          from,
-          to,
-          protocol,
-          intended,
-          expected: expectedOf(tablesByHost, from, to, protocol),
-          silent,
-        });
+        const expected = expectedOf(ground, from, to, protocol);
+        const forgery = forgeryOf(ground, from, to);
+        out.push({ from, to, protocol, intended, expected, forgery, silent });
       }
   return out;
 }
 
 function expectedOf(
-  tablesByHost: ReadonlyMap<string, HostTables>,
+  { tablesByHost }: Ground,
   from: ProbePort,
   to: ProbePort,
   protocol: Protocol,
@@ -79,6 +82,18 @@ function expectedOf(
   const tables = tablesByHost.get(from.host);
   if (!from.managed || tables === undefined) return null;
   return expectedVerdict(tables, from.port, formatMac(destinationOf(protocol, from, to)));
+}
+
+function forgeryOf(ground: Ground, source: ProbePort, target: ProbePort): Forgery | null {
+  const { ports, tablesByHost, underlay, vxlanPort } = ground;
+  const isMember = ports.some(
+    (p: ProbePort) => p.host === source.host && p.network === target.network,
+  );
+  const tables = tablesByHost.get(target.host);
+  const row = tables?.portsByName.get(target.port);
+  const tunnel = row && tables?.tunnelByNetwork.get(row.network);
+  const [from, to] = [underlay.get(source.host), underlay.get(target.host)];
+  return isMember || !tunnel || !from || !to ? null : { from, to, tunnel, vxlanPort };
 }
 
 export function stationOf(mac: string, addresses: readonly string[]): Station {

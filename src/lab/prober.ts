@@ -8,16 +8,18 @@ import { ok, type Result } from "../base/result.ts";
 import { monotonicMs, sleepMs } from "../io/clock.ts";
 import type { SystemError } from "../kernel/libc.ts";
 import { withNamespace } from "../kernel/namespace.ts";
-import { PacketSocket } from "../kernel/packet-socket.ts";
+import { type PacketOptions, PacketSocket } from "../kernel/packet-socket.ts";
 import { VERDICTS, type VerdictName } from "../rows/abi.generated.ts";
 import { judge, type ProbeResult } from "../verify/judgement.ts";
 import { type AgentError, openTrace, type Trace, type TraceEvent } from "./agent-socket.ts";
+import { emitForgery, type UnderlayHost } from "./forgery.ts";
 import { emitProbeFrame, findNonce, NONCE_OCTETS, PROBE_PORT } from "./frame.ts";
 import { namespaceFile } from "./paths.ts";
 import type { Probe, ProbePort } from "./probe.ts";
 
 export interface ProberInput {
   readonly ports: readonly ProbePort[];
+  readonly underlay: ReadonlyMap<string, UnderlayHost>;
   readonly probes: readonly Probe[];
   /** Of each managed host that is a source. */
   readonly adminSocketsByHost: ReadonlyMap<string, string>;
@@ -49,6 +51,16 @@ export async function runProbes(
   }
 }
 
+function openSocket(
+  at: { readonly namespace: string; readonly interface: string },
+  options: PacketOptions = {},
+): Result<PacketSocket, SystemError> {
+  const opened = withNamespace(namespaceFile(at.namespace), () =>
+    PacketSocket.open(at.interface, options),
+  );
+  return opened.ok ? opened.value : opened;
+}
+
 class Prober {
   readonly #probes: readonly Probe[];
   /** Tells our frames from all others, and this run's from another's. */
@@ -56,6 +68,7 @@ class Prober {
   /** By the second half of the nonce. */
   readonly #probesByNumber: Probe[] = [];
   readonly #socketsByPort = new Map<string, PacketSocket>();
+  readonly #socketsByHost = new Map<string, PacketSocket>();
   readonly #traces: Trace[] = [];
   readonly #arrived = new Set<Probe>();
   readonly #verdictsByProbe = new Map<Probe, VerdictName>();
@@ -68,11 +81,18 @@ class Prober {
   }
 
   async open(input: ProberInput): Promise<Result<void, SystemError | AgentError>> {
-    for (const { port, namespace, interface: device } of input.ports) {
-      const opened = withNamespace(namespaceFile(namespace), () => PacketSocket.open(device));
+    for (const station of input.ports) {
+      const opened = openSocket(station);
       if (!opened.ok) return opened;
-      if (!opened.value.ok) return opened.value;
-      this.#socketsByPort.set(port, opened.value.value);
+      this.#socketsByPort.set(station.port, opened.value);
+    }
+    const forgers = new Set(this.#probes.map((probe: Probe) => probe.forgery?.from.host));
+    for (const station of input.underlay.values()) {
+      if (!forgers.has(station.host)) continue;
+      // It only sends: what passes on the underlay is nobody's evidence, and may overflow.
+      const opened = openSocket(station, { receiveBufferOctets: 1 });
+      if (!opened.ok) return opened;
+      this.#socketsByHost.set(station.host, opened.value);
     }
     const sources = new Set(this.#probes.map((probe: Probe) => probe.from));
     for (const [host, socket] of input.adminSocketsByHost) {
@@ -90,6 +110,7 @@ class Prober {
   close(): void {
     for (const trace of this.#traces) trace.close();
     for (const socket of this.#socketsByPort.values()) socket.close();
+    for (const socket of this.#socketsByHost.values()) socket.close();
   }
 
   /** Probes that have not yet come out as intended. */
@@ -126,6 +147,8 @@ class Prober {
     const frame = emitProbeFrame({ protocol, from, to, nonce });
     // A frame that the kernel refuses (a link that is down) has no witness: it proves nothing, and that is said.
     this.#socketsByPort.get(from.port)?.send(frame);
+    const forged = probe.forgery && emitForgery(probe.forgery, frame);
+    if (probe.forgery && forged) this.#socketsByHost.get(probe.forgery.from.host)?.send(forged);
   }
 
   #drain(): void {

@@ -169,7 +169,7 @@ export type Row =
 
 /**
  * Ids already given on this host, by stable name: ports `tenant/name`, peers `host/family`, groups
- * `peer/network/encapsulation`. A freed id is not given again before the space is used up.
+ * `host/family/tenant/network/encapsulation`. A freed id is not given again before the space is used up.
  */
 export interface IdBook {
   readonly ports: IdSpace;

@@ -4,7 +4,7 @@
  */
 import { invariant } from "../base/result.ts";
 import type { VerdictName } from "../rows/abi.generated.ts";
-import type { FdbRow, FloodRow, PortRow, Row } from "../rows/rows.ts";
+import type { FdbRow, FloodRow, PortRow, Row, VniInRow } from "../rows/rows.ts";
 
 /** One host's rows, by what a frame is looked up with. */
 export interface HostTables {
@@ -12,7 +12,9 @@ export interface HostTables {
   /** By `network mac`. */
   readonly fdbByMac: ReadonlyMap<string, FdbRow>;
   readonly floodByNetwork: ReadonlyMap<number, FloodRow>;
-  /** Networks whose unknown unicast is dropped, seen from a port: by port id. */
+  /** One way in which each network arrives here. */
+  readonly tunnelByNetwork: ReadonlyMap<number, VniInRow>;
+  /** Ids of ports whose frames to unknown MACs are dropped. */
   readonly dropsUnknown: ReadonlySet<number>;
 }
 
@@ -20,14 +22,16 @@ export function hostTables(rows: readonly Row[]): HostTables {
   const portsByName = new Map<string, PortRow>();
   const fdbByMac = new Map<string, FdbRow>();
   const floodByNetwork = new Map<number, FloodRow>();
+  const tunnelByNetwork = new Map<number, VniInRow>();
   const dropsUnknown = new Set<number>();
   for (const row of rows) {
     if (row.table === "port") portsByName.set(`${row.tenant}/${row.name}`, row);
     else if (row.table === "fdb") fdbByMac.set(`${row.network} ${row.mac}`, row);
     else if (row.table === "flood") floodByNetwork.set(row.network, row);
+    else if (row.table === "vni_in") tunnelByNetwork.set(row.network, row);
     else if (row.table === "attach" && row.unknownUnicast === "drop") dropsUnknown.add(row.port);
   }
-  return { portsByName, fdbByMac, floodByNetwork, dropsUnknown };
+  return { portsByName, fdbByMac, floodByNetwork, tunnelByNetwork, dropsUnknown };
 }
 
 /** The verdict on a sound frame from port `source` ("tenant/name", of this host) to `destinationMac`. */

@@ -52,8 +52,9 @@ export class Reader {
 
   #take(count: number): number {
     const at = this.pos;
-    if (count > this.end - at) {
-      this.fail("truncated");
+    if (count < 0 || count > this.end - at) {
+      // A length field below what it must cover, less the header, is negative: never step back.
+      this.fail(count < 0 ? "bad-length" : "truncated");
       return -1;
     }
     this.pos = at + count;
@@ -109,7 +110,7 @@ export class Reader {
   /** Narrows to a sub-message of the next `count` octets. Give the answer to `leave`. */
   enter(count: number): number {
     const outer = this.end;
-    if (count > this.end - this.pos) this.fail("truncated");
+    if (count < 0 || count > this.end - this.pos) this.fail(count < 0 ? "bad-length" : "truncated");
     else this.end = this.pos + count;
     return outer;
   }

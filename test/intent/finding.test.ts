@@ -10,7 +10,6 @@ import {
   documentText,
   fabric,
   fileOf,
-  h1,
   h2,
   network,
   p1,
@@ -554,8 +553,7 @@ for (const { of, documents, numbers, findings: wanted, says, suggests } of cases
     ]);
     assert.deepEqual(findings.map(lineOf), wanted);
     assert.equal(errors, wanted.filter((line) => line.startsWith("error")).length);
-    if (says !== undefined)
-      assert.match(findings[0]?.message ?? "", new RegExp(RegExp.escape(says)));
+    if (says !== undefined) assert.ok(findings[0]?.message.includes(says), findings[0]?.message);
     if (suggests !== undefined) assert.equal(findings[0]?.suggestion, suggests);
   });
 

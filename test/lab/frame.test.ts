@@ -1,6 +1,9 @@
 /** The matrix's frames, read by tshark: every header, every checksum, and the nonce where it belongs. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { parseIp } from "../../src/base/ip.ts";
 import { parseMac } from "../../src/base/mac.ts";
@@ -51,10 +54,17 @@ function dissect(frame: Uint8Array, fields: readonly string[]): readonly string[
   octets.set(frame, 40);
   const checks = ["ip", "udp", "tcp"].flatMap((p) => ["-o", `${p}.check_checksum:TRUE`]);
   const wanted = fields.flatMap((field) => ["-e", field]);
-  const args = ["-r", "-", ...checks, "-T", "fields", "-E", "occurrence=f", ...wanted];
-  const done = spawnSync("tshark", args, { input: octets, encoding: "utf8" });
-  assert.equal(done.status, 0, done.stderr);
-  return done.stdout.trimEnd().split("\t");
+  const directory = mkdtempSync(join(tmpdir(), "weft-t-"));
+  try {
+    const file = join(directory, "frame.pcap");
+    writeFileSync(file, octets);
+    const args = ["-r", file, ...checks, "-T", "fields", "-E", "occurrence=f", ...wanted];
+    const done = spawnSync("tshark", args, { encoding: "utf8" });
+    assert.equal(done.status, 0, done.stderr);
+    return done.stdout.replace(/\n$/, "").split("\t");
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 const cases: readonly {
@@ -72,7 +82,7 @@ const cases: readonly {
       "arp.src.hw_mac": "02:00:00:00:01:01",
       "arp.src.proto_ipv4": "10.1.0.1",
       "arp.dst.proto_ipv4": "10.1.0.2",
-      "eth.padding": `${NONCE}${"00".repeat(10)}`,
+      "eth.trailer": `${NONCE}${"00".repeat(10)}`,
     },
   },
   {

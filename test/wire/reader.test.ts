@@ -49,6 +49,19 @@ test("a sub-message longer than what is left is a fault", () => {
   assert.equal(r.fault, "truncated");
 });
 
+test("a negative count is a fault, and never a step back", () => {
+  for (const read of [
+    (r: Reader) => r.skip(-1),
+    (r: Reader) => r.octets(-1),
+    (r: Reader) => r.enter(-1),
+  ]) {
+    const r = new Reader(octets);
+    r.skip(4);
+    read(r);
+    assert.deepEqual([r.pos, r.left, r.fault], [4, 0, "bad-length"]);
+  }
+});
+
 test("octets gives a copy", () => {
   const mine = octets.slice();
   const got = new Reader(mine).octets(4);
@@ -71,7 +84,7 @@ test("no read moves past the end, whatever is asked", () =>
   fc.assert(
     fc.property(
       fc.uint8Array({ maxLength: 20 }),
-      fc.array(fc.nat(9), { maxLength: 12 }),
+      fc.array(fc.integer({ min: -3, max: 9 }), { maxLength: 12 }),
       (b, ask) => {
         const r = new Reader(b);
         for (const n of ask) {

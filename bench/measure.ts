@@ -1,0 +1,135 @@
+/** One contender, measured once: small packets, TCP with and without the uplink's offload, round trips. */
+import {
+  type Bed,
+  namespaceFile,
+  programFile,
+  reaches,
+  restore,
+  sentOnWire,
+  setUplinkOffload,
+  workloadAddress,
+  workloadMac,
+  workloadOf,
+} from "./bed.ts";
+import type { Contender } from "./contender.ts";
+import { figureOf, type Sample } from "./figures.ts";
+import { run } from "./program.ts";
+
+/** Everything that is measured runs here; the other CPU is left to the machine. */
+export const CPU = 1;
+/** A share of packets that a rate may lose and still be one. */
+export const LOSS_MAX = 0.001;
+const RATE_MS = 600;
+/** Of one stream: two streams of one path differ by a fifth, as luck places their buffers. */
+const STREAM_MS = 200;
+const STREAMS = 5;
+export const ROUND_TRIPS = 100_000;
+/** Packets in flight; fewer if so many are lost. */
+const BURSTS = [64, 8, 1];
+/** Ethernet, IPv4, UDP and 18 octets; the frame check sequence, which veth leaves out, makes it 64. */
+const FRAME_OCTETS = 60;
+/** Answered by `ping -W`: the longest that a path may take until it first carries something. */
+const REACH_S = 2;
+const SILENCE_S = 0.1;
+
+/** Brings the contender up, measures, takes it down; the bed is afterwards what it was. */
+export async function measure(bed: Bed, contender: Contender): Promise<Sample> {
+  const sample = await measureBetween(bed, contender);
+  // Else the next contender's frames might take this one's way.
+  if (await reaches(bed, SILENCE_S))
+    throw new Error(`${contender.name}: still carries packets after it was taken down`);
+  return sample;
+}
+
+async function measureBetween(bed: Bed, contender: Contender): Promise<Sample> {
+  try {
+    await contender.up(bed);
+    return await measureUp(bed, contender);
+  } finally {
+    await contender.down(bed);
+    await restore(bed);
+  }
+}
+
+async function measureUp(bed: Bed, contender: Contender): Promise<Sample> {
+  if (!(await carries(bed)))
+    throw new Error(`${contender.name}: does not carry packets from one workload to the other`);
+  const packets = await measureRate(bed, contender);
+  const trips = await measureRoundTrips(bed);
+  const tcp = await measureStream(bed);
+  await setUplinkOffload(bed, false);
+  const tcpSegmented = await measureStream(bed);
+  await setUplinkOffload(bed, true);
+  return { packets, tcp, tcpSegmented, rttP50: trips.p50, rttP99: trips.p99 };
+}
+
+async function carries(bed: Bed): Promise<boolean> {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    bed.signal.throwIfAborted();
+    if (await reaches(bed, REACH_S)) return true;
+  }
+  return false;
+}
+
+const inNamespace = (bed: Bed, side: 1 | 2): string => namespaceFile(workloadOf(bed, side));
+
+/** Thousands of packets a second; throws if what crossed the wire was not what this contender sends. */
+async function measureRate(bed: Bed, contender: Contender): Promise<number> {
+  for (const burst of BURSTS) {
+    const before = await sentOnWire(bed);
+    const rate = await numbersOf(bed, [
+      programFile("rate"),
+      ...[inNamespace(bed, 1), workloadMac(1), workloadAddress(1)],
+      ...[inNamespace(bed, 2), workloadMac(2), workloadAddress(2)],
+      ...[`${CPU}`, `${RATE_MS}`, `${burst}`],
+    ]);
+    const after = await sentOnWire(bed);
+    const octets = (after.octets - before.octets) / (after.packets - before.packets);
+    const expected = FRAME_OCTETS + contender.overheadOctets;
+    if (Math.abs(octets - expected) > 0.5)
+      throw new Error(
+        `${contender.name}: frames of ${octets} octets on the wire, not of ${expected}`,
+      );
+    const sent = rate("sent");
+    if (sent - rate("received") <= sent * LOSS_MAX) return rate("medianPps") / 1000;
+  }
+  throw new Error(`${contender.name}: loses more than ${LOSS_MAX * 100} % of its packets`);
+}
+
+/** Gbit/s. */
+async function measureStream(bed: Bed): Promise<number> {
+  const rates: number[] = [];
+  for (let i = 0; i < STREAMS; i++) {
+    const argv = [inNamespace(bed, 1), inNamespace(bed, 2), workloadAddress(2)];
+    const stream = await numbersOf(bed, [
+      programFile("stream"),
+      ...argv,
+      ...[`${CPU}`, `${STREAM_MS}`],
+    ]);
+    rates.push(stream("mbps") / 1000);
+  }
+  return figureOf(rates)?.median ?? 0;
+}
+
+/** Microseconds. */
+async function measureRoundTrips(bed: Bed): Promise<{ p50: number; p99: number }> {
+  const trips = await numbersOf(bed, [
+    programFile("echo"),
+    ...[inNamespace(bed, 1), inNamespace(bed, 2), workloadAddress(2)],
+    ...[`${CPU}`, `${CPU}`, `${ROUND_TRIPS}`],
+  ]);
+  if (trips("lost") > ROUND_TRIPS * LOSS_MAX) throw new Error(`${trips("lost")} answers lost`);
+  return { p50: trips("p50Ns") / 1000, p99: trips("p99Ns") / 1000 };
+}
+
+/** Runs a program of ours that prints one JSON object of numbers. */
+async function numbersOf(bed: Bed, argv: readonly string[]): Promise<(name: string) => number> {
+  const text = await run(argv, { signal: bed.signal });
+  const answer: unknown = JSON.parse(text);
+  const values = new Map<string, unknown>(Object.entries(Object(answer)));
+  return (name) => {
+    const value = values.get(name);
+    if (typeof value !== "number") throw new Error(`${argv[0]}: no ${name} in ${text}`);
+    return value;
+  };
+}
