@@ -27,7 +27,7 @@ const layers: Readonly<Record<string, Layer>> = {
   kernel: { pure: false, imports: ["base", "wire", "rows", "io"], packages: ["koffi"] },
   agent: { pure: false, imports: [...core, ...edges] },
   lab: { pure: false, imports: [...core, ...edges], packages: ["zod", "yaml"] },
-  cli: { pure: false, imports: [...core, "io"], packages: ["commander"] },
+  cli: { pure: false, imports: [...core, "io"], packages: ["zod"] },
   main: {
     pure: false,
     imports: [...core, ...edges, "agent", "lab", "cli"],

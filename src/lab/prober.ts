@@ -155,13 +155,15 @@ class Prober {
     for (const [port, socket] of this.#socketsByPort)
       for (let frame = socket.receive(); frame !== null; frame = socket.receive()) {
         const probe = this.#probeIn(frame);
-        if (probe !== null && probe.from.port !== port) this.#receive(port, probe);
+        if (probe !== null && probe.from.port !== port) this.#receive(port, probe, frame);
       }
   }
 
-  #receive(receiver: string, probe: Probe): void {
+  #receive(receiver: string, probe: Probe, frame: Uint8Array): void {
     this.#lastNewsMs = monotonicMs();
-    if (probe.to.port === receiver) this.#arrived.add(probe);
+    // Somebody's answer quotes the nonce: that is a leak where it should not be, but no arrival.
+    const isOurs = Buffer.compare(frame.subarray(6, 12), probe.from.mac) === 0;
+    if (probe.to.port === receiver && isOurs) this.#arrived.add(probe);
     const sources = this.#sourcesByReceiver.get(receiver) ?? new Set();
     this.#sourcesByReceiver.set(receiver, sources.add(`${probe.protocol} ${probe.from.port}`));
   }

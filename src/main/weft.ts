@@ -9,9 +9,15 @@ const commands: readonly (readonly [name: string, load: () => Promise<Command>])
   ["explain", async (): Promise<Command> => (await import("../cli/explain.ts")).explain],
   ["show rows", async (): Promise<Command> => (await import("../cli/show-rows.ts")).showRows],
   ["agent", async (): Promise<Command> => (await import("../agent/command.ts")).agent],
+  ["status", async (): Promise<Command> => (await import("../cli/status.ts")).status],
+  ["counters", async (): Promise<Command> => (await import("../cli/counters.ts")).counters],
+  ["drops", async (): Promise<Command> => (await import("../cli/drops.ts")).drops],
   ["lab up", async (): Promise<Command> => (await import("../lab/commands/up.ts")).labUp],
   ["lab down", async (): Promise<Command> => (await import("../lab/commands/down.ts")).labDown],
-  ["lab status", async (): Promise<Command> => (await import("../lab/commands/status.ts")).labStatus],
+  [
+    "lab status",
+    async (): Promise<Command> => (await import("../lab/commands/status.ts")).labStatus,
+  ],
   ["lab list", async (): Promise<Command> => (await import("../lab/commands/list.ts")).labList],
   ["matrix", async (): Promise<Command> => (await import("../lab/commands/matrix.ts")).matrix],
 ];

@@ -1,0 +1,35 @@
+/** What the commands that talk to an agent have in common. */
+import {
+  EXIT,
+  type ExitCode,
+  type Given,
+  type Option,
+  type Shell,
+  textOf,
+} from "../base/command.ts";
+import { type ClientError, findSocket } from "../io/agent-client.ts";
+
+export const AGENT_OPTIONS: readonly Option[] = [
+  { flags: "--socket <path>", summary: "the agent's read.sock (default /run/weft/read.sock)" },
+  { flags: "--host <name>", summary: "a host of a lab on this machine" },
+  { flags: "--lab <name>", summary: "which lab, if several have that host" },
+  { flags: "--json", summary: "answer as JSON" },
+];
+
+/** The socket meant, or null after saying why there is none. */
+export function socketOf(shell: Shell, given: Given): string | null {
+  const where = {
+    socket: textOf(given, "socket"),
+    host: textOf(given, "host"),
+    lab: textOf(given, "lab"),
+  };
+  const found = findSocket(where, "read.sock");
+  if (found.ok) return found.value;
+  shell.err(`weft: ${found.error.detail}`);
+  return null;
+}
+
+export function complain(shell: Shell, error: ClientError): ExitCode {
+  shell.err(`weft: ${error.detail}`);
+  return EXIT.unreachable;
+}

@@ -1,0 +1,52 @@
+/** `weft status`: is everything of the intent in force on this host, and if not, what is missing. */
+import { z } from "zod";
+import { type Command, EXIT, type ExitCode, type Given, type Shell } from "../base/command.ts";
+import { ask } from "../io/agent-client.ts";
+import { AGENT_OPTIONS, complain, socketOf } from "./agent-options.ts";
+
+const Status = z.looseObject({
+  host: z.string(),
+  ready: z.boolean(),
+  stale: z.boolean(),
+  revision: z.string(),
+  pid: z.number(),
+  findings: z.array(z.looseObject({ message: z.string(), file: z.string(), line: z.number() })),
+  problems: z.array(z.looseObject({ message: z.string(), suggestion: z.string().nullable() })),
+  ports: z.array(z.object({ port: z.string(), interface: z.string(), state: z.string() })),
+  unreachableHosts: z.array(z.string()),
+  drift: z.object({ entries: z.number(), repairs: z.number(), lastAt: z.string().nullable() }),
+});
+
+export const status: Command = {
+  name: "status",
+  arguments: [],
+  options: AGENT_OPTIONS,
+  summary: "Is the intent in force on this host? Exit 1 if not all of it.",
+  async run(shell: Shell, given: Given): Promise<ExitCode> {
+    const socket = socketOf(shell, given);
+    if (socket === null) return EXIT.unreachable;
+    const answer = await ask(socket, "/status");
+    if (!answer.ok) return complain(shell, answer.error);
+    const s = Status.parse(answer.value);
+    const sound = s.ready && !s.stale && s.problems.length === 0;
+    if (given.json === true) shell.out(JSON.stringify(answer.value));
+    else {
+      const words = [s.ready ? "ready" : "not ready", ...(s.stale ? ["stale"] : [])].join(", ");
+      shell.out(`${s.host}: ${words}, revision ${s.revision}, pid ${s.pid}`);
+      for (const { file, line, message } of s.findings) shell.out(`  ${file}:${line}: ${message}`);
+      for (const { message, suggestion } of s.problems)
+        shell.out(`  ${message}${suggestion === null ? "" : ` (fix: ${suggestion})`}`);
+      for (const host of s.unreachableHosts) shell.out(`  no way to host ${host}`);
+      const inForce = s.ports.filter((p) => p.state === "in-force").length;
+      shell.out(`  ${inForce} of ${s.ports.length} ports in force`);
+      for (const port of s.ports)
+        if (port.state !== "in-force")
+          shell.out(`  ${port.port}: ${port.interface} is ${port.state}`);
+      if (s.drift.repairs > 0)
+        shell.out(
+          `  ${s.drift.entries} entries were not as left, in ${s.drift.repairs} repairs, last ${s.drift.lastAt}`,
+        );
+    }
+    return sound ? EXIT.ok : EXIT.found;
+  },
+};
