@@ -88,7 +88,7 @@ async function measureRate(bed: Bed, contender: Contender): Promise<number> {
     const expected = FRAME_OCTETS + contender.overheadOctets;
     if (Math.abs(octets - expected) > 0.5)
       throw new Error(
-        `${contender.name}: frames of ${octets} octets on the wire, not of ${expected}`,
+        `${contender.name}: frames of ${octets.toFixed(1)} octets on the wire, not of ${expected}`,
       );
     const sent = rate("sent");
     if (sent - rate("received") <= sent * LOSS_MAX) return rate("medianPps") / 1000;

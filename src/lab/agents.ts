@@ -5,7 +5,9 @@ import { resolve as resolvePath } from "node:path";
 import { err, ok, type Result } from "../base/result.ts";
 import { monotonicMs, sleepMs } from "../io/clock.ts";
 import { readAgentStatus } from "./agent-socket.ts";
+import type { LabSettings } from "./lab-file.ts";
 import { hostPaths, namespaceFile } from "./paths.ts";
+import type { LabState } from "./state.ts";
 import type { LabHost } from "./topology.ts";
 
 const WEFT = resolvePath(import.meta.dirname, "../../bin/weft");
@@ -29,8 +31,9 @@ export interface StartedAgent {
 }
 
 /** Starts the agent of `host`; it outlives us. Not `ip netns exec`: that would hide the lab's bpffs. */
-export function startAgent(name: string, directory: string, host: LabHost): StartedAgent {
-  const paths = hostPaths(name, host.name);
+export function startAgent(lab: LabState, host: LabHost, settings: LabSettings): StartedAgent {
+  const paths = hostPaths(lab.name, host.name);
+  const { auditSeconds } = settings.agents;
   mkdirSync(paths.run, { recursive: true });
   const out = openSync(`${paths.run}/agent.out`, "a");
   const log = openSync(paths.log, "a");
@@ -40,8 +43,9 @@ export function startAgent(name: string, directory: string, host: LabHost): Star
       `--net=${namespaceFile(host.namespace)}`,
       WEFT,
       "agent",
-      ...["--intent", directory, "--host", host.name],
+      ...["--intent", lab.directory, "--host", host.name],
       ...["--run", paths.run, "--pins", paths.pins, "--state", paths.state],
+      ...(auditSeconds === null ? [] : ["--audit-seconds", String(auditSeconds)]),
     ],
     { detached: true, stdio: ["ignore", out, log], cwd: "/" },
   );

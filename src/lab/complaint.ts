@@ -6,12 +6,12 @@ import type { IntentFileError } from "../io/files.ts";
 import type { SystemError } from "../kernel/libc.ts";
 import type { AgentError } from "./agent-socket.ts";
 import type { AgentFailure } from "./agents.ts";
+import type { LabFileError } from "./lab-file.ts";
 import type { IntentRefused } from "./lab-intent.ts";
 import type { LayoutError } from "./layout.ts";
 import type { UnknownPort } from "./matrix-run.ts";
 import type { StateError } from "./state.ts";
 import type { ToolError } from "./tool.ts";
-import type { LabFileError } from "./underlay-file.ts";
 
 export type LabError =
   | AgentError

@@ -20,9 +20,9 @@ import {
   type Segment,
   vtepsOf,
 } from "../intent/passes/segments.ts";
+import type { UnderlaySettings } from "./lab-file.ts";
 import { hostNamespace, portNamespace, underlayNamespace } from "./paths.ts";
 import type { LabHost, LabPort, LabUplink, Topology, Tunnel } from "./topology.ts";
-import type { UnderlaySettings } from "./underlay-file.ts";
 
 export interface LayoutError {
   readonly kind: "layout";

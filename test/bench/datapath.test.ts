@@ -1,7 +1,7 @@
 /** The bench itself, on the real kernel: it measures, it can be stopped, and it leaves nothing behind. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -66,6 +66,16 @@ const mounts = (): readonly string[] =>
     ...readFileSync("/proc/mounts", "utf8").matchAll(/^\S+ (\/tmp\/weft-bench-\S+\/bpf) bpf /gm),
   ].map((found) => found[1] ?? "");
 
+/** For a bench that failed its test: takes away what it should have. */
+async function cleanUp({ child, ended }: Bench, session: string): Promise<void> {
+  child.kill("SIGTERM");
+  await ended;
+  for (const namespace of namespacesOf(child.pid ?? 0))
+    execFileSync("ip", ["netns", "delete", namespace]);
+  if (mounts().includes(`${session}/bpf`)) execFileSync("umount", [`${session}/bpf`]);
+  if (session !== "") rmSync(session, { recursive: true, force: true });
+}
+
 async function until(what: string, holds: () => boolean, withinMs: number): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!holds()) {
@@ -74,12 +84,14 @@ async function until(what: string, holds: () => boolean, withinMs: number): Prom
   }
 }
 
-test("a stopped bench leaves no namespace, mount, directory or program", async () => {
+test("a stopped bench leaves no namespace, mount, directory or program", async (context) => {
   const before = new Set(mounts());
   const bench = start("datapath", "--rounds", "1", "--only", "redirect");
   const pid = bench.child.pid ?? 0;
+  let session = "";
+  context.after(() => cleanUp(bench, session));
   await until("the first sample", () => bench.said().includes("round 1/1 bridge "), 60_000);
-  const session = sessionOf(before);
+  session = sessionOf(before);
   assert.equal(namespacesOf(pid).length, 4, "it was in the middle of it");
   bench.child.kill("SIGINT");
   assert.equal(await bench.ended, 1);
@@ -88,11 +100,13 @@ test("a stopped bench leaves no namespace, mount, directory or program", async (
   assert.deepEqual(remainsOf(pid, session), []);
 });
 
-test("a round measures every contender that was asked for", async () => {
+test("a round measures every contender that was asked for", async (context) => {
   const before = new Set(mounts());
   const bench = start("datapath", "--rounds", "1", "--only", "weft-vxlan", "--json");
+  let session = "";
+  context.after(() => cleanUp(bench, session));
   await until("the first sample", () => bench.said().includes("round 1/1 bridge "), 60_000);
-  const session = sessionOf(before);
+  session = sessionOf(before);
   const code = await bench.ended;
   assert.ok(code === 0 || /"outcome":"void"/.test(bench.answered()), bench.said());
   const { rounds, samples, outcome, figures } = JSON.parse(bench.answered());

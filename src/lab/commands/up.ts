@@ -16,13 +16,13 @@ import { startAgent, waitReady } from "../agents.ts";
 import { applyTopology } from "../build.ts";
 import { refuseUnlessRoot } from "../choose.ts";
 import { complain, type LabError } from "../complaint.ts";
+import { type LabSettings, readLabSettings } from "../lab-file.ts";
 import { readLabIntent } from "../lab-intent.ts";
 import { layOut } from "../layout.ts";
 import { isLabName, labNameOf } from "../paths.ts";
 import { claimLab, type LabState, writeState } from "../state.ts";
 import { applyTeardown } from "../teardown.ts";
 import type { LabHost } from "../topology.ts";
-import { readUnderlaySettings } from "../underlay-file.ts";
 import { printMatrix } from "./matrix.ts";
 
 const READY_MS = 30_000;
@@ -48,9 +48,11 @@ export const labUp: Command = {
       shell.err(`${directory} is no directory: a lab is built of a directory with an intent`);
       return EXIT.usage;
     }
-    const prepared = await prepare(shell, name, directory);
+    const settings = readLabSettings(directory);
+    if (!settings.ok) return complain(shell, settings.error);
+    const prepared = await prepare(shell, name, directory, settings.value);
     if (!prepared.ok) return complain(shell, prepared.error);
-    const up = await applyLab(shell, prepared.value);
+    const up = await applyLab(shell, prepared.value, settings.value);
     if (!up.ok) {
       const exit = complain(shell, up.error);
       await tearDown(shell, name);
@@ -65,13 +67,12 @@ async function prepare(
   shell: Shell,
   name: string,
   directory: string,
+  settings: LabSettings,
 ): Promise<Result<LabState, LabError>> {
-  const underlay = readUnderlaySettings(directory);
-  if (!underlay.ok) return underlay;
   const read = await readLabIntent(directory);
   if (!read.ok) return read;
   for (const finding of read.value.findings) shell.err(renderFinding(finding));
-  const topology = layOut({ name, intent: read.value.intent, underlay: underlay.value });
+  const topology = layOut({ name, intent: read.value.intent, underlay: settings.underlay });
   if (!topology.ok) return topology;
   const claimed = claimLab(name);
   if (!claimed.ok) return claimed;
@@ -87,7 +88,11 @@ async function prepare(
   return ok(state);
 }
 
-async function applyLab(shell: Shell, prepared: LabState): Promise<Result<LabState, LabError>> {
+async function applyLab(
+  shell: Shell,
+  prepared: LabState,
+  settings: LabSettings,
+): Promise<Result<LabState, LabError>> {
   const { name, directory, topology } = prepared;
   const began = monotonicMs();
   const seconds = (): string => `${((monotonicMs() - began) / 1000).toFixed(1)} s`;
@@ -98,7 +103,7 @@ async function applyLab(shell: Shell, prepared: LabState): Promise<Result<LabSta
   let state = prepared;
   const agents = [];
   for (const host of topology.hosts.filter((h: LabHost) => h.managed)) {
-    const agent = startAgent(name, directory, host);
+    const agent = startAgent(prepared, host, settings);
     agents.push(agent);
     state = { ...state, agents: [...state.agents, { host: agent.host, pid: agent.pid }] };
     writeState(state);

@@ -36,7 +36,7 @@ export interface Address {
   readonly address: string;
   readonly bits: number;
   readonly scope: "global" | "site" | "link" | "host" | "other";
-  /** Duplicate detection has not finished, or has failed: the kernel does not use it as a source. */
+  /** False while duplicate detection runs and after it failed: the kernel does not send from it. */
   readonly usable: boolean;
 }
 

@@ -18,11 +18,15 @@ export interface LabFileError {
   readonly detail: string;
 }
 
-interface LabFile {
+export interface LabSettings {
   readonly underlay: UnderlaySettings;
+  readonly agents: {
+    /** Seconds between an agent's looks at the kernel's tables; null: the agent's own default. */
+    readonly auditSeconds: number | null;
+  };
 }
 
-const schema: z.ZodType<LabFile> = z.strictObject({
+const schema: z.ZodType<LabSettings> = z.strictObject({
   underlay: z
     .strictObject({
       mtu: z.int().min(576).max(65535).nullable().default(null),
@@ -30,10 +34,11 @@ const schema: z.ZodType<LabFile> = z.strictObject({
       ipv6Prefix: z.int().min(16).max(126).default(64),
     })
     .prefault({}),
+  agents: z.strictObject({ auditSeconds: z.int().min(1).nullable().default(null) }).prefault({}),
 });
 
 /** The settings in `directory`/lab.yaml, or the defaults if there is no such file. */
-export function readUnderlaySettings(directory: string): Result<UnderlaySettings, LabFileError> {
+export function readLabSettings(directory: string): Result<LabSettings, LabFileError> {
   const file = `${directory}/lab.yaml`;
   const text = readIfThere(file);
   if (!text.ok) return text;
@@ -42,7 +47,7 @@ export function readUnderlaySettings(directory: string): Result<UnderlaySettings
   if (broken) return err({ kind: "lab-file", file, detail: broken.message });
   const parsed = schema.safeParse(document.toJS() ?? {});
   return parsed.success
-    ? ok(parsed.data.underlay)
+    ? ok(parsed.data)
     : err({ kind: "lab-file", file, detail: z.prettifyError(parsed.error) });
 }
 
