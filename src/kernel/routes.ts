@@ -44,8 +44,7 @@ export function routeTo(
 
 function pathOf(now: Route | undefined, entry: Route | undefined): Path | null {
   const first = now?.nexthops[0];
-  if (!now || !first || !entry || FORBIDDING.has(now.type) || FORBIDDING.has(entry.type))
-    return null;
+  if (!now || !first || !entry || FORBIDDING.has(entry.type)) return null;
   return {
     local: now.type === "local",
     oif: first.oif,

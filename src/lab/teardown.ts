@@ -19,6 +19,22 @@ export interface Removed {
 const GRACE_MS = 2000;
 
 export async function applyTeardown(name: string): Promise<Result<Removed, ToolError>> {
+  let removed: Removed = { processes: 0, namespaces: 0, mounts: 0 };
+  // A second look: a child of a `lab up` that was killed may have gone on making things during the first.
+  for (;;) {
+    const once = await tearDownOnce(name);
+    if (!once.ok) return once;
+    const { processes, namespaces, mounts } = once.value;
+    if (processes + namespaces + mounts === 0) return ok(removed);
+    removed = {
+      processes: removed.processes + processes,
+      namespaces: removed.namespaces + namespaces,
+      mounts: removed.mounts + mounts,
+    };
+  }
+}
+
+async function tearDownOnce(name: string): Promise<Result<Removed, ToolError>> {
   const namespaces = namespacesOf(name);
   const processes = await endProcesses(() => processesOf(name, namespaces));
   if (namespaces.length > 0) {

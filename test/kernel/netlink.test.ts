@@ -108,6 +108,7 @@ test("lost messages are told once, and it goes on from there", (t) => {
   const events = hears.events();
   assert.equal(events.filter((e) => e.on === "overflow").length, 1);
   assert.ok(events.length < 64);
+  assert.deepEqual(hears.events(), []);
   ip(a, "link set v0 mtu 1500");
   assert.ok(hears.events().some((e) => e.on === "link" && e.link.mtu === 1500));
 });

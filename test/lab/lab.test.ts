@@ -10,6 +10,7 @@ import {
   WEFT,
   weft,
   weftKilledAfter,
+  weftSignalled,
   withIntent,
 } from "./weft.ts";
 
@@ -141,7 +142,7 @@ test("a lab up that is killed at any moment leaves nothing that lab down does no
   await withIntent({ "all.yaml": foreignIntent() }, (directory) =>
     cleanly(name, async () => {
       let halves = 0;
-      for (let ms = 250; ms < 650; ms += 25) {
+      for (let ms = 250; ms < 650; ms += 50) {
         await weftKilledAfter(ms, "lab", "up", directory, "--name", name);
         if (remainsOf(name).files.length > 0) halves++;
         assert.equal(weft("lab", "down", name).exit, 0);
@@ -149,6 +150,20 @@ test("a lab up that is killed at any moment leaves nothing that lab down does no
         assert.deepEqual([...namespaces, ...mounts, ...processes, ...files], [], `after ${ms} ms`);
       }
       assert.ok(halves > 1, "some were killed after they had begun");
+    }),
+  );
+});
+
+test("an interrupt takes down what was built so far", async () => {
+  const name = labName("interrupted");
+  await withIntent({ "all.yaml": foreignIntent() }, (directory) =>
+    cleanly(name, async () => {
+      const exit = await weftSignalled("SIGINT", () => remainsOf(name).namespaces.length > 0, [
+        ...["lab", "up", directory, "--name", name],
+      ]);
+      assert.equal(exit, 130);
+      assert.deepEqual(remainsOf(name).namespaces, []);
+      assert.deepEqual(remainsOf(name).files, []);
     }),
   );
 });

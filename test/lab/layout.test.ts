@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Result } from "../../src/base/result.ts";
 import { compileIntent } from "../../src/intent/compile.ts";
+import type { UnderlaySettings } from "../../src/lab/lab-file.ts";
 import { type LayoutError, layOut } from "../../src/lab/layout.ts";
 import { isNamespaceOf, labNameOf, portNamespace } from "../../src/lab/paths.ts";
 import type { Topology } from "../../src/lab/topology.ts";
 
-const settings = { mtu: null, ipv4Prefix: 24, ipv6Prefix: 64 };
+const settings: UnderlaySettings = { mtu: null, ipv4Prefix: 24, ipv6Prefix: 64 };
 
 interface Change {
   readonly network?: object;

@@ -33,6 +33,26 @@ export function weftKilledAfter(ms: number, ...args: readonly string[]): Promise
   });
 }
 
+/** Starts `weft` with `args`, sends it `signal` as soon as `when` is true, and waits for its exit code. */
+export function weftSignalled(
+  signal: "SIGINT",
+  when: () => boolean,
+  args: readonly string[],
+): Promise<number | null> {
+  return new Promise((settle) => {
+    const child = spawn(WEFT, args, { stdio: "ignore" });
+    const timer = setInterval(() => {
+      if (!when()) return;
+      clearInterval(timer);
+      child.kill(signal);
+    }, 1);
+    child.on("exit", (code) => {
+      clearInterval(timer);
+      settle(code);
+    });
+  });
+}
+
 /** A name of a lab that no other test and no other process uses. */
 export const labName = (what: string): string => `t-${what}-${process.pid}`;
 

@@ -52,7 +52,9 @@ export const labUp: Command = {
     if (!settings.ok) return complain(shell, settings.error);
     const prepared = await prepare(shell, name, directory, settings.value);
     if (!prepared.ok) return complain(shell, prepared.error);
+    const release = onInterrupt(() => tearDown(shell, name));
     const up = await applyLab(shell, prepared.value, settings.value);
+    release();
     if (!up.ok) {
       const exit = complain(shell, up.error);
       await tearDown(shell, name);
@@ -93,7 +95,7 @@ async function applyLab(
   prepared: LabState,
   settings: LabSettings,
 ): Promise<Result<LabState, LabError>> {
-  const { name, directory, topology } = prepared;
+  const { name, topology } = prepared;
   const began = monotonicMs();
   const seconds = (): string => `${((monotonicMs() - began) / 1000).toFixed(1)} s`;
   const built = await applyTopology(name, topology);
@@ -115,6 +117,21 @@ async function applyLab(
   shell.out(`lab ${name}: ${agents.length} agents ready after ${seconds()}`);
   return ok(state);
 }
+
+/** While a lab is half built, Ctrl-C takes it down; `release` gives the signals back. */
+function onInterrupt(undo: () => Promise<void>): () => void {
+  const handle = (): void => {
+    void undo().then(() => process.exit(INTERRUPTED));
+  };
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) process.once(signal, handle);
+  return (): void => {
+    for (const signal of signals) process.off(signal, handle);
+  };
+}
+
+/** As a shell says it of a command that SIGINT ended. */
+const INTERRUPTED = 130;
 
 async function tearDown(shell: Shell, name: string): Promise<void> {
   const removed = await applyTeardown(name);
