@@ -2,11 +2,12 @@
 import { readFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
 import { timestamp } from "../src/io/clock.ts";
-import { build, compile, destroy, newBed } from "./bed.ts";
+import { type Bed, build, compile, destroy, newBed } from "./bed.ts";
 import { type Contender, contenders } from "./contender.ts";
 import { metrics, type Round, type Sample } from "./figures.ts";
 import { CPU, LOSS_MAX, measure, ROUND_TRIPS } from "./measure.ts";
 import { BASELINE, FLOOR } from "./names.ts";
+import { profile } from "./profile.ts";
 import { outcomeOf, type Run, renderJson, renderText } from "./report.ts";
 
 export interface Asked {
@@ -14,6 +15,8 @@ export interface Asked {
   readonly json: boolean;
   /** Names; the bridges take part always. Null: all. */
   readonly only: readonly string[] | null;
+  /** Names: show where these spend their time, and measure nothing. Null: measure. */
+  readonly profile: readonly string[] | null;
   /** Of the wire. */
   readonly mtu: number;
   /** Whether the uplinks merge what they receive. */
@@ -25,6 +28,10 @@ export interface Asked {
 
 /** Exit code: 0 measured, 1 void. Throws if anything could not be measured. */
 export async function benchDatapath(asked: Asked): Promise<0 | 1> {
+  if (asked.profile) {
+    await profileEach(asked, asked.profile);
+    return 0;
+  }
   const chosen = contenders.filter(
     ({ name }) => name === BASELINE || name === FLOOR || !asked.only || asked.only.includes(name),
   );
@@ -49,26 +56,35 @@ export async function benchDatapath(asked: Asked): Promise<0 | 1> {
   return outcomeOf(rounds) === "void" ? 1 : 0;
 }
 
-async function measureRounds(
-  { rounds, mtu, gro, signal }: Asked,
-  chosen: readonly Contender[],
-): Promise<readonly Round[]> {
-  await compile();
-  const bed = newBed({ mtu, gro, signal });
-  try {
-    await build(bed);
+const measureRounds = (asked: Asked, chosen: readonly Contender[]): Promise<readonly Round[]> =>
+  onBed(asked, async (bed) => {
     const measured: Round[] = [];
-    for (let i = 0; i < rounds; i++) {
+    for (let i = 0; i < asked.rounds; i++) {
       const round = new Map<string, Sample>();
       for (const contender of orderOf(chosen, i)) {
-        signal.throwIfAborted();
+        asked.signal.throwIfAborted();
         const sample = await measure(bed, contender);
         round.set(contender.name, sample);
-        process.stderr.write(`round ${i + 1}/${rounds} ${lineOf(contender, sample)}\n`);
+        process.stderr.write(`round ${i + 1}/${asked.rounds} ${lineOf(contender, sample)}\n`);
       }
       measured.push(round);
     }
     return measured;
+  });
+
+const profileEach = (asked: Asked, names: readonly string[]): Promise<void> =>
+  onBed(asked, async (bed) => {
+    for (const contender of contenders)
+      if (names.includes(contender.name))
+        process.stdout.write(`${await profile(bed, contender)}\n`);
+  });
+
+async function onBed<T>(asked: Asked, what: (bed: Bed) => Promise<T>): Promise<T> {
+  await compile();
+  const bed = newBed(asked);
+  try {
+    await build(bed);
+    return await what(bed);
   } finally {
     await destroy(bed);
   }

@@ -32,19 +32,29 @@ const FRAME_OCTETS = 60;
 const REACH_S = 2;
 const SILENCE_S = 0.1;
 
-/** Brings the contender up, measures, takes it down; the bed is afterwards what it was. */
-export async function measure(bed: Bed, contender: Contender): Promise<Sample> {
-  const sample = await measureBetween(bed, contender);
+/** One sample of the contender. */
+export const measure = (bed: Bed, contender: Contender): Promise<Sample> =>
+  between(bed, contender, () => measureUp(bed, contender));
+
+/** Brings the contender up, does `what`, takes it down; the bed is afterwards what it was. */
+export async function between<T>(
+  bed: Bed,
+  contender: Contender,
+  what: () => Promise<T>,
+): Promise<T> {
+  const answer = await upAndDown(bed, contender, what);
   // Else the next contender's frames might take this one's way.
   if (await reaches(bed, SILENCE_S))
     throw new Error(`${contender.name}: still carries packets after it was taken down`);
-  return sample;
+  return answer;
 }
 
-async function measureBetween(bed: Bed, contender: Contender): Promise<Sample> {
+async function upAndDown<T>(bed: Bed, contender: Contender, what: () => Promise<T>): Promise<T> {
   try {
     await contender.up(bed);
-    return await measureUp(bed, contender);
+    if (!(await carries(bed)))
+      throw new Error(`${contender.name}: does not carry packets from one workload to the other`);
+    return await what();
   } finally {
     await contender.down(bed);
     await restore(bed);
@@ -52,8 +62,6 @@ async function measureBetween(bed: Bed, contender: Contender): Promise<Sample> {
 }
 
 async function measureUp(bed: Bed, contender: Contender): Promise<Sample> {
-  if (!(await carries(bed)))
-    throw new Error(`${contender.name}: does not carry packets from one workload to the other`);
   const packets = await measureRate(bed, contender);
   const trips = await measureRoundTrips(bed);
   const tcp = await measureStream(bed);
@@ -77,12 +85,7 @@ const inNamespace = (bed: Bed, side: 1 | 2): string => namespaceFile(workloadOf(
 async function measureRate(bed: Bed, contender: Contender): Promise<number> {
   for (const burst of BURSTS) {
     const before = await sentOnWire(bed);
-    const rate = await numbersOf(bed, [
-      programFile("rate"),
-      ...[inNamespace(bed, 1), workloadMac(1), workloadAddress(1)],
-      ...[inNamespace(bed, 2), workloadMac(2), workloadAddress(2)],
-      ...[`${CPU}`, `${RATE_MS}`, `${burst}`],
-    ]);
+    const answer = await rate(bed, RATE_MS, burst);
     const after = await sentOnWire(bed);
     const octets = (after.octets - before.octets) / (after.packets - before.packets);
     const expected = FRAME_OCTETS + contender.overheadOctets;
@@ -90,11 +93,20 @@ async function measureRate(bed: Bed, contender: Contender): Promise<number> {
       throw new Error(
         `${contender.name}: frames of ${octets.toFixed(1)} octets on the wire, not of ${expected}`,
       );
-    const sent = rate("sent");
-    if (sent - rate("received") <= sent * LOSS_MAX) return rate("medianPps") / 1000;
+    const sent = answer("sent");
+    if (sent - answer("received") <= sent * LOSS_MAX) return answer("medianPps") / 1000;
   }
   throw new Error(`${contender.name}: loses more than ${LOSS_MAX * 100} % of its packets`);
 }
+
+/** Small packets from the first workload to the second, for so long: what rate.c prints. */
+export const rate = (bed: Bed, ms: number, burst: number): Promise<Numbers> =>
+  numbersOf(bed, [
+    programFile("rate"),
+    ...[inNamespace(bed, 1), workloadMac(1), workloadAddress(1)],
+    ...[inNamespace(bed, 2), workloadMac(2), workloadAddress(2)],
+    ...[`${CPU}`, `${ms}`, `${burst}`],
+  ]);
 
 /** Gbit/s. */
 async function measureStream(bed: Bed): Promise<number> {
@@ -122,8 +134,11 @@ async function measureRoundTrips(bed: Bed): Promise<{ p50: number; p99: number }
   return { p50: trips("p50Ns") / 1000, p99: trips("p99Ns") / 1000 };
 }
 
+/** A number of an answer, by name; throws if there is none. */
+type Numbers = (name: string) => number;
+
 /** Runs a program of ours that prints one JSON object of numbers. */
-async function numbersOf(bed: Bed, argv: readonly string[]): Promise<(name: string) => number> {
+async function numbersOf(bed: Bed, argv: readonly string[]): Promise<Numbers> {
   const text = await run(argv, { signal: bed.signal });
   const answer: unknown = JSON.parse(text);
   const values = new Map<string, unknown>(Object.entries(Object(answer)));

@@ -7,8 +7,8 @@
  * Generator and receiver are one thread with a socket in each namespace: it sends BURST packets, then reads as many.
  * The last packet of a burst has either arrived when its send returns, for a veth hands over in softirq on the sender's
  * CPU, or it is lost. So the rate is the highest that the path sustains, found in one run and without a search, and
- * its inverse is all that one packet costs one CPU: sending, both hosts, receiving. With the receiver on another CPU
- * the figure was mostly the fight for the socket queue's lock, and varied threefold; the ratios hid in it.
+ * its inverse is all that one packet costs one CPU: sending, both hosts, receiving. A receiver on the other CPU gives
+ * the same ratios on an idle machine (docs/perf/datapath.md), and threefold noise on a busy one.
  *
  * A packet is 18 octets of UDP payload: with Ethernet, IPv4, UDP and frame check sequence the 64-octet minimum. The
  * generator is a packet socket on eth0, cheaper than a UDP one: what it costs is the same for every contender and only

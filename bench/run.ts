@@ -2,6 +2,7 @@
  * `npm run bench -- NAME [options]`: each bench prints ratios against a peer that is measured in the same run.
  *
  *     datapath [--rounds N] [--only NAME,NAME] [--mtu OCTETS] [--no-gro] [--json]
+ *     datapath --profile NAME,NAME
  */
 import { parseArgs } from "node:util";
 import { EXIT } from "../src/base/command.ts";
@@ -10,6 +11,7 @@ import { type Asked, benchDatapath } from "./datapath.ts";
 import { ROUNDS_MIN } from "./figures.ts";
 
 const USAGE = `usage: npm run bench -- datapath [--rounds N] [--only NAME,NAME] [--mtu OCTETS] [--no-gro] [--json]
+       npm run bench -- datapath --profile NAME,NAME
 contenders: ${contenders.map(({ name }) => name).join(", ")} (the bridges always take part)`;
 
 /** What is asked for, or what is wrong with it. */
@@ -21,6 +23,7 @@ function parse(argv: readonly string[], signal: AbortSignal): Asked | string {
       options: {
         rounds: { type: "string", default: `${ROUNDS_MIN}` },
         only: { type: "string" },
+        profile: { type: "string" },
         mtu: { type: "string", default: "1500" },
         "no-gro": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
@@ -30,11 +33,20 @@ function parse(argv: readonly string[], signal: AbortSignal): Asked | string {
     const [rounds, mtu] = [Number(values.rounds), Number(values.mtu)];
     if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) return "--rounds is 1 to 1000";
     if (!Number.isInteger(mtu) || mtu < 576 || mtu > 65535) return "--mtu is 576 to 65535";
-    const only = values.only === undefined ? null : values.only.split(",");
-    for (const name of only ?? [])
+    const [only, profile] = [values.only, values.profile].map((names) => names?.split(",") ?? null);
+    for (const name of [...(only ?? []), ...(profile ?? [])])
       if (!contenders.some((contender) => contender.name === name)) return `no contender ${name}`;
     const command = `npm run bench -- ${argv.join(" ")}`;
-    return { rounds, json: values.json, only, mtu, gro: !values["no-gro"], command, signal };
+    return {
+      rounds,
+      json: values.json,
+      only: only ?? null,
+      profile: profile ?? null,
+      mtu,
+      gro: !values["no-gro"],
+      command,
+      signal,
+    };
   } catch (thrown) {
     return thrown instanceof Error ? thrown.message : String(thrown);
   }

@@ -7,8 +7,8 @@
 #include "lib/guard.h"
 #include "lib/send.h"
 
-/* Ethernet, IPv6 without extensions, TCP without options: what the guards read in place. */
-#define GUARDED_OCTETS (14 + 40 + 20)
+/* Ethernet, IPv4 with all options, TCP without: what the guards read in place. */
+#define GUARDED_OCTETS (14 + 60 + 20)
 
 SEC("tc")
 int from_port(struct __sk_buff *skb)

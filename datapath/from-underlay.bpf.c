@@ -8,8 +8,9 @@
 #include "lib/send.h"
 #include "lib/tunnel.h"
 
-/* Outer Ethernet, IPv6, UDP, VXLAN; inner Ethernet and IPv6: what is read or written in place. */
-#define OUTER_READ_OCTETS (14 + 40 + 8 + 8 + 14 + 40)
+/* What is read or written in place: Ethernet, IPv4 with all options, UDP, VXLAN; then inner Ethernet and IPv6. */
+#define OUTER_READ_OCTETS (14 + 60 + 8 + 8)
+#define INNER_READ_OCTETS (14 + 40)
 
 /*
  * A packet that is none of ours, or a tunnel packet that we refuse with @why. Only packets to our own addresses
@@ -31,8 +32,12 @@ always_inline int refuse(struct __sk_buff *skb, struct frame *f, struct tunnel *
 /* The inner frame's IP packet against the network's MTU; of an aggregate, its segments with the least of headers. */
 always_inline int exceeds(const struct __sk_buff *skb, const struct tunnel *t, __u32 mtu)
 {
-	__u32 inner = skb->len - t->inner_at - sizeof(struct ethernet);
+	__u32 whole = skb->len, end = t->outer_end, inner;
 
+	asm volatile("" : "+r"(whole));	/* a value: never a choice between two addresses, which the verifier refuses */
+	if (skb->gso_size)
+		end = whole;
+	inner = end - t->inner_at - sizeof(struct ethernet);
 	if (inner <= mtu)
 		return 0;
 	return !skb->gso_size || skb->gso_size + sizeof(struct ipv4) + 8 > mtu;
@@ -80,6 +85,7 @@ int from_underlay(struct __sk_buff *skb)
 		return drop(skb, &f, VERDICT_NOT_ADMITTED);
 
 	/* The inner frame. */
+	linearize(skb, t.inner_at + INNER_READ_OCTETS);
 	end = (void *)(long)skb->data_end;
 	inner_at = t.inner_at;		/* at most 14 + 60 + 16; the mask says so to the verifier */
 	asm volatile("" : "+r"(inner_at));

@@ -176,7 +176,7 @@ __noinline int flood_local(struct __sk_buff *skb, struct frame *f, __u32 except)
 		bpf_loop(n < REPLICAS_MAX ? n : REPLICAS_MAX, copy_to_port, &r, 0);
 	}
 	if (r.failed)
-		count(VERDICT_REPLICA_FAILED, r.failed);
+		count(VERDICT_REPLICA_FAILED, r.failed, (__u64)r.failed * r.inner_octets);
 	return leave(skb, f, r.sent ? VERDICT_FLOODED : VERDICT_NO_RECEIVER, WEFT_DROP);
 }
 
@@ -187,7 +187,8 @@ __noinline int flood_all(struct __sk_buff *skb, struct frame *f, __u32 port_inte
 	struct replication r = { .skb = skb, .f = f };
 	struct settings_row *setting;
 	struct flood_key key = {};
-	__u32 have = 0, zero = 0, replicas = 0, n, why, failed = 0;
+	__u32 have = 0, zero = 0, replicas = 0, n, failed = 0;
+	enum verdict why = VERDICT_NONE;
 	struct flood_row *row;
 	struct ethernet inner;
 
@@ -228,11 +229,15 @@ __noinline int flood_all(struct __sk_buff *skb, struct frame *f, __u32 port_inte
 		r.encapsulation = list & 1 ? ENCAPSULATION_NVGRE : ENCAPSULATION_VXLAN;
 		r.family = list < FLOOD_NVGRE_IPV6 ? FAMILY_IPV4 : FAMILY_IPV6;
 		want = outer_octets(r.encapsulation, r.family);
-		why = grow(&r, f, have, want, &inner);
+		if (!why) {
+			why = grow(&r, f, have, want, &inner);
+			if (why)
+				count(why, 1, r.inner_octets);
+		}
+		/* Without room for one list there is none for those behind it. */
 		if (why) {
-			count(why, r.inner_octets);
 			failed += n;
-			break;
+			continue;
 		}
 		have = want;
 		f->outer_octets = have;
@@ -240,7 +245,7 @@ __noinline int flood_all(struct __sk_buff *skb, struct frame *f, __u32 port_inte
 	}
 	failed += r.failed;
 	if (failed)
-		count(VERDICT_REPLICA_FAILED, failed);
+		count(VERDICT_REPLICA_FAILED, failed, (__u64)failed * r.inner_octets);
 	return leave(skb, f, r.sent ? VERDICT_FLOODED : VERDICT_NO_RECEIVER, WEFT_DROP);
 }
 

@@ -33,11 +33,18 @@ always_inline int is_ip(__u16 type)
 	return type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6;
 }
 
+/* An IPv4 address written as IPv6: in our tables that is the IPv4 address, so no IPv6 packet may carry one. */
+always_inline int is_mapped(const __be32 *words)
+{
+	return !(words[0] | words[1]) && words[2] == bpf_htonl(0xffff);
+}
+
 /* Make the first @octets of @skb (or all of it, if shorter) readable and writable in place. */
 always_inline void linearize(struct __sk_buff *skb, __u32 octets)
 {
-	if ((void *)(long)skb->data + octets > (void *)(long)skb->data_end &&
-	    skb->data_end - skb->data < skb->len)
+	__u32 readable = (__u32)((void *)(long)skb->data_end - (void *)(long)skb->data);
+
+	if (readable < octets && readable < skb->len)
 		bpf_skb_pull_data(skb, octets < skb->len ? octets : skb->len);
 }
 
@@ -98,14 +105,14 @@ __noinline int tell(struct __sk_buff *skb, struct frame *f, __u32 why)
 	return 0;
 }
 
-/* Count one outcome. */
-always_inline void count(enum verdict why, __u32 octets)
+/* Count one outcome of @packets frames, of @octets together. */
+always_inline void count(enum verdict why, __u32 packets, __u64 octets)
 {
 	__u32 key = why;
 	struct counter_row *row = bpf_map_lookup_elem(&counter, &key);
 
 	if (row) {
-		row->packets++;
+		row->packets += packets;
 		row->octets += octets;
 	}
 }
@@ -113,7 +120,7 @@ always_inline void count(enum verdict why, __u32 octets)
 /* Every exit goes through here: a frame with no counted verdict is a bug. @action is for those that go on. */
 always_inline int leave(struct __sk_buff *skb, struct frame *f, enum verdict why, int action)
 {
-	count(why, f->octets);
+	count(why, 1, f->octets);
 	if (f->hook == HOOK_FROM_PORT && f->port) {
 		__u32 key = f->port;
 		struct port_counter_row *row = bpf_map_lookup_elem(&port_counter, &key);

@@ -11,7 +11,7 @@
 
 enum guard_limit {
 	EXTENSIONS_MAX = 6,		/* IPv6 extension headers before we give up on a packet */
-	ND_OPTIONS_MAX = 6,
+	ND_OPTIONS_MAX = 16,
 };
 
 always_inline int same_mac(const __u8 *a, const __u8 *b)
@@ -57,7 +57,7 @@ always_inline int may_use_ipv6(const struct attach_row *row, const __be32 *addre
 		return 1;
 	if (row->flags & ATTACH_ANY_IPV6)
 		return 1;
-	return (row->flags & ATTACH_SOURCES) &&
+	return (row->flags & ATTACH_SOURCES) && !is_mapped(address) &&
 	       in_sources(row->port, address[0], address[1], address[2], address[3]);
 }
 
@@ -100,22 +100,28 @@ always_inline enum verdict guard_ipv4(struct __sk_buff *skb, struct frame *f,
 	const struct ipv4 *ip = (const void *)(eth + 1);
 	__u32 header = 0, ports = 0, hash;
 	const __u8 *l4;
+	int fragment;
 
 	if ((const void *)(ip + 1) > end || (ip->version_ihl & 0xf0) != 0x40 ||
 	    (ip->version_ihl & 0x0f) < 5)
 		return VERDICT_TRUNCATED;
 	header = (ip->version_ihl & 0x0f) * 4;
+	if (skb->len < sizeof(*eth) + header)
+		return VERDICT_TRUNCATED;
 	f->protocol = ip->protocol;
 	f->ecn = ip->tos & 3;
 	f->dscp = ip->tos & 0xfc;
 	l4 = (const __u8 *)ip + header;
-	if ((ip->fragment & bpf_htons(0x3fff)) == 0 && l4 + 8 <= (const __u8 *)end &&
+	/* The first fragment has ports as well: they are guarded, and left out of the hash. */
+	fragment = (ip->fragment & bpf_htons(0x3fff)) != 0;
+	if ((ip->fragment & bpf_htons(0x1fff)) == 0 && l4 + 8 <= (const __u8 *)end &&
 	    (ip->protocol == PROTOCOL_TCP || ip->protocol == PROTOCOL_UDP ||
 	     ip->protocol == PROTOCOL_SCTP))
 		ports = *(const __u32 *)l4;
 	if (!may_use_ipv4(row, ip->source)) {
 		/* A DHCP client has no address yet (RFC 2131 section 4.1): ports 68 to 67, from zero. */
-		if (ip->source || ip->protocol != PROTOCOL_UDP || ports != bpf_htonl(68 << 16 | 67))
+		if (ip->source || fragment || ip->protocol != PROTOCOL_UDP ||
+		    ports != bpf_htonl(68 << 16 | 67))
 			return VERDICT_SOURCE_IPV4;
 	}
 	if ((row->flags & ATTACH_TUNNELS_DENY) && is_tunnel(ip->protocol, ports >> 16))
@@ -126,8 +132,20 @@ always_inline enum verdict guard_ipv4(struct __sk_buff *skb, struct frame *f,
 	hash = hash_mix(f->hash, ip->source);
 	hash = hash_mix(hash, ip->destination);
 	hash = hash_mix(hash, ip->protocol);
-	f->hash = hash_end(hash_mix(hash, ports));
+	f->hash = hash_end(hash_mix(hash, fragment ? 0 : ports));
 	return VERDICT_NONE;
+}
+
+always_inline int is_nd(__u8 type)
+{
+	return type >= ND_ROUTER_SOLICITATION && type <= ND_REDIRECT;
+}
+
+/* Duplicate address detection, its router solicitation, and MLD come from :: (RFC 4861, RFC 4862, RFC 3590). */
+always_inline int may_come_from_nobody(__u8 type)
+{
+	return type == ND_NEIGHBOUR_SOLICITATION || type == ND_ROUTER_SOLICITATION ||
+	       type == MLD_REPORT || type == MLD_DONE || type == MLD2_REPORT;
 }
 
 /*
@@ -148,7 +166,9 @@ always_inline enum verdict guard_nd(struct __sk_buff *skb, const struct attach_r
 
 	if (bpf_skb_load_bytes(skb, at, &nd, 8))
 		return VERDICT_TRUNCATED;
-	if (nd.type < ND_ROUTER_SOLICITATION || nd.type > ND_REDIRECT)
+	if (unspecified && !may_come_from_nobody(nd.type))
+		return VERDICT_SOURCE_IPV6;
+	if (!is_nd(nd.type))
 		return VERDICT_NONE;
 	next = at + 8;
 	if (nd.type == ND_ROUTER_ADVERTISEMENT)
@@ -163,7 +183,7 @@ always_inline enum verdict guard_nd(struct __sk_buff *skb, const struct attach_r
 	}
 	if (nd.type == ND_REDIRECT)
 		next = at + 40;
-	for (int i = 0; i < ND_OPTIONS_MAX; i++) {
+	for (int i = 0; i <= ND_OPTIONS_MAX; i++) {
 		if (bpf_skb_load_bytes(skb, next, &option.type, 8))
 			return VERDICT_NONE;	/* no further option */
 		if (!option.units)
@@ -177,39 +197,59 @@ always_inline enum verdict guard_nd(struct __sk_buff *skb, const struct attach_r
 	return VERDICT_SOURCE_ND;		/* more options than anybody has use for: cannot be vouched for */
 }
 
+/* What stands behind the extension headers, at @at; @fragment: with a fragment header among them. */
+always_inline enum verdict guard_ipv6_end(struct __sk_buff *skb, const struct attach_row *row,
+					  __u8 protocol, __u32 at, int fragment, int unspecified)
+{
+	__u32 ports = 0;
+	__u8 type;
+
+	if (protocol != PROTOCOL_ICMPV6) {
+		if (unspecified)
+			return VERDICT_SOURCE_IPV6;
+		if (!(row->flags & ATTACH_TUNNELS_DENY))
+			return VERDICT_NONE;
+		/* No ports to be seen in a first fragment: whatever it is, it hides. */
+		if (protocol == PROTOCOL_UDP && bpf_skb_load_bytes(skb, at, &ports, sizeof(ports)))
+			return VERDICT_TRUNCATED;
+		return is_tunnel(protocol, ports >> 16) ? VERDICT_TUNNEL_DENIED : VERDICT_NONE;
+	}
+	if (!fragment)
+		return guard_nd(skb, row, at, unspecified);
+	/* Neighbour discovery is never fragmented (RFC 6980 section 5): what is behind the cut could not be vouched for. */
+	if (bpf_skb_load_bytes(skb, at, &type, 1) || is_nd(type))
+		return VERDICT_SOURCE_ND;
+	return unspecified ? VERDICT_SOURCE_IPV6 : VERDICT_NONE;
+}
+
 /*
  * The slow half of the IPv6 guard: find what is behind extension headers, so that they cannot hide neighbour
- * discovery (RFC 7113 section 3, RFC 6980). A chain that we cannot follow is refused.
+ * discovery (RFC 7113 section 3, RFC 6980) or a tunnel. A chain that we cannot follow is refused.
  */
 __noinline int guard_ipv6_chain(struct __sk_buff *skb, struct attach_row *row, __u32 next_header,
 				__u32 unspecified)
 {
 	__u32 at = sizeof(struct ethernet) + sizeof(struct ipv6);
+	int fragment = 0;
 	__u8 header[8];
 
 	if (!row)
 		return VERDICT_SOURCE_ND;
 	for (int i = 0; i < EXTENSIONS_MAX; i++) {
-		if (next_header == PROTOCOL_ICMPV6)
-			return guard_nd(skb, row, at, unspecified);
 		if (next_header != PROTOCOL_HOP_BY_HOP && next_header != PROTOCOL_ROUTING &&
 		    next_header != PROTOCOL_DESTINATION && next_header != PROTOCOL_FRAGMENT)
-			return unspecified ? VERDICT_SOURCE_IPV6 : VERDICT_NONE;
+			return guard_ipv6_end(skb, row, next_header, at, fragment, unspecified);
 		if (bpf_skb_load_bytes(skb, at, header, sizeof(header)))
 			return VERDICT_TRUNCATED;
 		if (next_header == PROTOCOL_FRAGMENT) {
-			/* Neighbour discovery is never fragmented (RFC 6980 section 5); a later fragment shows nothing. */
+			/* A later fragment shows nothing, and is nothing without the first. */
 			if (header[2] | (header[3] & 0xf8))
 				return unspecified ? VERDICT_SOURCE_IPV6 : VERDICT_NONE;
+			fragment = 1;
 			at += 8;
-			next_header = header[0];
-			if (next_header == PROTOCOL_ICMPV6 &&
-			    (bpf_skb_load_bytes(skb, at, header, 1) ||
-			     (header[0] >= ND_ROUTER_SOLICITATION && header[0] <= ND_REDIRECT)))
-				return VERDICT_SOURCE_ND;
-			continue;
+		} else {
+			at += 8 + header[1] * 8;
 		}
-		at += 8 + header[1] * 8;
 		next_header = header[0];
 	}
 	return VERDICT_SOURCE_ND;

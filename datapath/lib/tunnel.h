@@ -64,6 +64,9 @@ always_inline enum verdict parse_tunnel(struct __sk_buff *skb, struct frame *f, 
 
 		if ((const void *)(ip + 1) > end)
 			return VERDICT_PASSED;
+		/* Such addresses are never on a wire (RFC 4291 section 2.5.5.2), and in our tables they mean IPv4. */
+		if (is_mapped(ip->source) || is_mapped(ip->destination))
+			return VERDICT_PASSED;
 		at = sizeof(*eth) + sizeof(*ip);
 		protocol = ip->next_header;
 		t->class = bpf_ntohl(ip->version_class_label) >> 20;

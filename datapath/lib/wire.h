@@ -107,7 +107,11 @@ struct nd {
 	__be32 target[4];
 } __attribute__((packed));
 
-enum nd_type {
+/* ICMPv6 types: MLD (RFC 2710, RFC 3810), neighbour discovery (RFC 4861) */
+enum icmpv6_type {
+	MLD_REPORT = 131,
+	MLD_DONE = 132,
+	MLD2_REPORT = 143,
 	ND_ROUTER_SOLICITATION = 133,
 	ND_ROUTER_ADVERTISEMENT = 134,
 	ND_NEIGHBOUR_SOLICITATION = 135,

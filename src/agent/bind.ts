@@ -1,9 +1,8 @@
 /**
  * Rows and facts → table entries: names of interfaces become ifindexes, peers get the adjacencies that the
- * kernel's routes and neighbours give them. Pure but for the book of adjacency ids, which keeps each
- * (interface, next hop) at one id while it is in use.
+ * kernel's routes and neighbours give them. Pure but for the book of adjacency ids.
  */
-import { formatIp, fromMapped, mappedOctets, parseIp, parsePrefix } from "../base/ip.ts";
+import { mappedOctets, parseIp, parsePrefix } from "../base/ip.ts";
 import { parseMac } from "../base/mac.ts";
 import { invariant } from "../base/result.ts";
 import {
@@ -18,23 +17,21 @@ import {
   VNI_IN_FLAG,
   VTEP_FLAG,
 } from "../rows/abi.generated.ts";
-import { integerOf, octetsOf, pack } from "../rows/pack.ts";
+import { pack } from "../rows/pack.ts";
 import type {
   AttachRow,
   EncapsulationName,
+  FdbRow,
   FloodRow,
+  GroupRow,
   PeerRow,
   PortRow,
   Row,
+  SourceRow,
+  VniInRow,
 } from "../rows/rows.ts";
-import {
-  type Entries,
-  emptyTables,
-  entriesOf,
-  keyText,
-  type TableName,
-  type Tables,
-} from "./entries.ts";
+import type { AdjacencyBook, KnownAdjacency } from "./adjacency-book.ts";
+import { emptyTables, entriesOf, keyText, type TableName, type Tables } from "./entries.ts";
 import type { HostFacts, NextHop } from "./facts.ts";
 import type { FloodLists, Floods } from "./floods.ts";
 
@@ -60,48 +57,6 @@ export interface BindInput {
   readonly freshUntilNs: bigint;
 }
 
-interface KnownAdjacency {
-  readonly id: number;
-  /** Last octets known, for what cannot ask the kernel. */
-  mac: Uint8Array | null;
-}
-
-/** Adjacency ids by (interface, next hop). */
-export class AdjacencyBook {
-  readonly #known = new Map<string, KnownAdjacency>();
-
-  /** The book that the pinned table implies: after a restart every id means what it meant. */
-  static of(adjacencies: Entries): AdjacencyBook {
-    const book = new AdjacencyBook();
-    for (const { key, row } of adjacencies.values()) {
-      const oif = integerOf("adjacencyRow", row, "oif");
-      const address = formatIp(fromMapped(octetsOf("adjacencyRow", row, "nextHop")));
-      const resolved = integerOf("adjacencyRow", row, "freshUntilNs") !== 0;
-      const id = new DataView(key.buffer, key.byteOffset).getUint32(0, true);
-      const mac = resolved ? octetsOf("adjacencyRow", row, "dmac").slice() : null;
-      if (oif !== 0) book.#known.set(`${oif} ${address}`, { id, mac });
-    }
-    return book;
-  }
-
-  take(hop: NextHop): KnownAdjacency {
-    const name = `${hop.oif} ${hop.address}`;
-    const known = this.#known.get(name) ?? { id: this.#free(), mac: null };
-    const mac = hop.mac === null ? null : parseMac(hop.mac);
-    if (mac) known.mac = mac;
-    this.#known.set(name, known);
-    return known;
-  }
-
-  #free(): number {
-    const used = new Set([...this.#known.values()].map((known) => known.id));
-    let id = 1;
-    while (used.has(id)) id++;
-    invariant(id < LIMIT.ADJACENCIES_MAX, "no adjacency id left");
-    return id;
-  }
-}
-
 const u32 = (value: number): Uint8Array => {
   const out = new Uint8Array(4);
   new DataView(out.buffer).setUint32(0, value, true);
@@ -123,15 +78,16 @@ function mac(text: string): Uint8Array {
 const encapsulationNumber = (name: EncapsulationName): number =>
   name === "vxlan" ? ENCAPSULATION.ENCAPSULATION_VXLAN : ENCAPSULATION.ENCAPSULATION_NVGRE;
 
+type Put = (table: TableName, key: Uint8Array, row: Uint8Array) => void;
+
 export function bind(input: BindInput): Bound {
   const tables = emptyTables();
-  const put = (table: TableName, key: Uint8Array, row: Uint8Array): void => {
+  const put: Put = (table: TableName, key: Uint8Array, row: Uint8Array): void => {
     entriesOf(tables, table).set(keyText(key), { key, row });
   };
   const floods: Map<number, FloodLists> = new Map();
   const absentPorts: string[] = [];
   const unreachableHosts = new Set<string>();
-
   for (const row of input.rows)
     switch (row.table) {
       case "settings": {
@@ -146,18 +102,9 @@ export function bind(input: BindInput): Bound {
         put("vtep", pack("vtepKey", { address: address(row.address) }), pack("vtepRow", { flags }));
         break;
       }
-      case "peer": {
-        const hops = input.facts.nextHopsByRemote.get(row.remote) ?? [];
-        if (hops.length === 0) unreachableHosts.add(row.host);
-        const ids = hops.slice(0, LIMIT.PEER_ADJACENCIES_MAX).map((hop) => {
-          const known = input.adjacencies.take(hop);
-          put("adjacency", u32(known.id), adjacencyRow(hop, known, input.freshUntilNs));
-          if (!known.mac && hop.l2Octets > 0) unreachableHosts.add(row.host);
-          return known.id;
-        });
-        put("peer", u32(row.peer), peerRow(row, ids));
+      case "peer":
+        if (!bindPeer(row, input, put)) unreachableHosts.add(row.host);
         break;
-      }
       case "peer_in": {
         const key = pack("peerInKey", { address: address(row.address) });
         put("peer_in", key, pack("peerInRow", { peer: row.peer }));
@@ -169,18 +116,9 @@ export function bind(input: BindInput): Bound {
         put("admit", pack("admitKey", { peer, network }), pack("admitRow", { flags }));
         break;
       }
-      case "vni_in": {
-        const key = pack("vniInKey", {
-          vtep: address(row.vtep),
-          vni: row.vni,
-          encapsulation: encapsulationNumber(row.encapsulation),
-        });
-        const flags =
-          (row.dscp === "pipe" ? VNI_IN_FLAG.VNI_IN_DSCP_PIPE : 0) |
-          (row.unknownUnicast === "drop" ? VNI_IN_FLAG.VNI_IN_UNKNOWN_DROP : 0);
-        put("vni_in", key, pack("vniInRow", { network: row.network, mtu: row.mtu, flags }));
+      case "vni_in":
+        bindVni(row, put);
         break;
-      }
       case "port":
         if (input.facts.linksByName.has(row.interface))
           put("port", u32(row.port), portRow(row, input.facts));
@@ -193,36 +131,15 @@ export function bind(input: BindInput): Bound {
         put("attach", key, attachRow(row, input.traced.has(row.port)));
         break;
       }
-      case "source": {
-        const prefix = parsePrefix(row.prefix);
-        invariant(prefix !== null, `a row has no prefix: ${row.prefix}`);
-        const bits = prefix.family === "ipv4" ? 96 + prefix.bits : prefix.bits;
-        const key = pack("sourceKey", {
-          prefixBits: 32 + bits,
-          port: row.port,
-          address: mappedOctets(prefix),
-        });
-        put("source", key, u32(1));
+      case "source":
+        put("source", sourceKey(row), u32(1));
         break;
-      }
-      case "group": {
-        const member = row.members.map((m) => ({
-          peer: m.peer,
-          vni: m.vni,
-          encapsulation: encapsulationNumber(m.encapsulation),
-          weight: m.weight,
-        }));
-        put("group", u32(row.group), pack("groupRow", { members: member.length, member }));
+      case "group":
+        put("group", u32(row.group), groupRow(row));
         break;
-      }
       case "fdb": {
         const key = pack("fdbKey", { network: row.network, mac: mac(row.mac) });
-        const kinds = {
-          port: TARGET_KIND.TARGET_PORT,
-          group: TARGET_KIND.TARGET_GROUP,
-          drop: TARGET_KIND.TARGET_DROP,
-        };
-        put("fdb", key, pack("fdbRow", { target: row.target, kind: kinds[row.kind] }));
+        put("fdb", key, pack("fdbRow", { target: row.target, kind: TARGET_KINDS[row.kind] }));
         break;
       }
       case "flood":
@@ -230,6 +147,59 @@ export function bind(input: BindInput): Bound {
         break;
     }
   return { tables, floods, absentPorts, unreachableHosts: [...unreachableHosts].sort() };
+}
+
+const TARGET_KINDS: Readonly<Record<FdbRow["kind"], number>> = {
+  port: TARGET_KIND.TARGET_PORT,
+  group: TARGET_KIND.TARGET_GROUP,
+  drop: TARGET_KIND.TARGET_DROP,
+};
+
+/** A peer with its adjacencies; whether all of them are resolved. */
+function bindPeer(row: PeerRow, input: BindInput, put: Put): boolean {
+  const hops = input.facts.nextHopsByRemote.get(row.remote) ?? [];
+  let reachable = hops.length > 0;
+  const ids = hops.slice(0, LIMIT.PEER_ADJACENCIES_MAX).map((hop) => {
+    const known = input.adjacencies.take(hop);
+    put("adjacency", u32(known.id), adjacencyRow(hop, known, input.freshUntilNs));
+    if (!known.mac && hop.l2Octets > 0) reachable = false;
+    return known.id;
+  });
+  put("peer", u32(row.peer), peerRow(row, ids));
+  return reachable;
+}
+
+function bindVni(row: VniInRow, put: Put): void {
+  const key = pack("vniInKey", {
+    vtep: address(row.vtep),
+    vni: row.vni,
+    encapsulation: encapsulationNumber(row.encapsulation),
+  });
+  const flags =
+    flagIf(row.dscp === "pipe", VNI_IN_FLAG.VNI_IN_DSCP_PIPE) |
+    flagIf(row.unknownUnicast === "drop", VNI_IN_FLAG.VNI_IN_UNKNOWN_DROP);
+  put("vni_in", key, pack("vniInRow", { network: row.network, mtu: row.mtu, flags }));
+}
+
+function sourceKey(row: SourceRow): Uint8Array {
+  const prefix = parsePrefix(row.prefix);
+  invariant(prefix !== null, `a row has no prefix: ${row.prefix}`);
+  const bits = prefix.family === "ipv4" ? 96 + prefix.bits : prefix.bits;
+  return pack("sourceKey", {
+    prefixBits: 32 + bits,
+    port: row.port,
+    address: mappedOctets(prefix),
+  });
+}
+
+function groupRow(row: GroupRow): Uint8Array {
+  const member = row.members.map((m) => ({
+    peer: m.peer,
+    vni: m.vni,
+    encapsulation: encapsulationNumber(m.encapsulation),
+    weight: m.weight,
+  }));
+  return pack("groupRow", { members: member.length, member });
 }
 
 function adjacencyRow(hop: NextHop, known: KnownAdjacency, freshUntilNs: bigint): Uint8Array {

@@ -5,9 +5,9 @@
  *   PINS/v<abi>/<map>             maps
  *   PINS/links/<hook>-<ifindex>   links: port, uplink, idle
  */
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { err, invariant, ok, type Result } from "../base/result.ts";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { invariant, ok, type Result } from "../base/result.ts";
 import {
   attachTcxIngress,
   type BpfError,
@@ -20,8 +20,10 @@ import {
   pin,
   replaceProgram,
 } from "../kernel/bpf.ts";
+import type { SystemError } from "../kernel/libc.ts";
 import { LAYOUTS, LIMIT } from "../rows/abi.generated.ts";
 import type { LayoutName } from "../rows/pack.ts";
+import { attempt } from "./attempt.ts";
 import {
   diffEntries,
   emptyTables,
@@ -39,6 +41,8 @@ const PROGRAMS = {
   uplink: ["from-underlay.bpf.o", "from_underlay"],
   idle: ["idle-device.bpf.o", "idle_device"],
 } as const;
+
+export const OBJECT_FILES: readonly string[] = Object.values(PROGRAMS).map(([file]) => file);
 
 export type HookName = keyof typeof PROGRAMS;
 const HOOKS: readonly HookName[] = ["port", "uplink", "idle"];
@@ -70,6 +74,7 @@ export interface Writes {
 }
 
 export class Datapath {
+  readonly #mapsDir: string;
   readonly #linksDir: string;
   readonly #objects: readonly LoadedObject[];
   readonly #programFds: ReadonlyMap<HookName, number>;
@@ -77,10 +82,12 @@ export class Datapath {
   readonly #floods: FloodTable;
   /** Link fds by "hook-ifindex". */
   readonly #links = new Map<string, number>();
+  #tookOver: boolean = false;
   /** What the kernel's tables hold as far as we know: written by us, or read. */
   #applied: Tables = emptyTables();
 
   private constructor(pins: string, objects: readonly LoadedObject[]) {
+    this.#mapsDir = join(pins, `v${LIMIT.WEFT_ABI}`);
     this.#linksDir = join(pins, "links");
     this.#objects = objects;
     this.#programFds = new Map(
@@ -119,11 +126,18 @@ export class Datapath {
     this.#maps = maps;
   }
 
-  /** Loads from `objects`, takes over what is pinned under `pins` (a directory on a bpffs), or makes it. */
-  static open(objects: string, pins: string): Result<Datapath, BpfError> {
+  /**
+   * Loads from `objects`, and finds what is pinned under `pins` (a directory on a bpffs), or makes it. What is
+   * attached runs its old programs until `takeOver`.
+   */
+  static open(objects: string, pins: string): Result<Datapath, BpfError | SystemError> {
     const mapsDir = join(pins, `v${LIMIT.WEFT_ABI}`);
-    for (const directory of [pins, mapsDir, join(pins, "links")])
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const directory of [pins, mapsDir, join(pins, "links")]) {
+      const made = attempt(`make ${directory}`, () =>
+        mkdirSync(directory, { recursive: true, mode: 0o700 }),
+      );
+      if (!made.ok) return made;
+    }
     const loaded: LoadedObject[] = [];
     for (const hook of HOOKS) {
       const object = loadBpfObject(join(objects, PROGRAMS[hook][0]), mapsDir);
@@ -131,7 +145,7 @@ export class Datapath {
       loaded.push(object.value);
     }
     const datapath = new Datapath(pins, loaded);
-    const links = datapath.#takeLinks();
+    const links = datapath.#findLinks();
     if (!links.ok) return links;
     const read = datapath.read();
     return read.ok ? ok(datapath) : read;
@@ -162,7 +176,7 @@ export class Datapath {
     const floods = this.#floods.read();
     if (!floods.ok) return floods;
     this.#applied = found;
-    return ok(drifted);
+    return ok(drifted + floods.value);
   }
 
   /** Writes what differs: additions from what is pointed at to what points, then removals the other way round. */
@@ -212,10 +226,6 @@ export class Datapath {
     return this.#floods.sweep();
   }
 
-  isAttached(hook: HookName, ifindex: number): boolean {
-    return this.#links.has(`${hook}-${ifindex}`);
-  }
-
   /** Interfaces that a hook is attached to. */
   attachedTo(hook: HookName): readonly number[] {
     return [...this.#links.keys()]
@@ -242,26 +252,46 @@ export class Datapath {
   /** The program leaves the interface. Whoever calls has seen to it that nothing is sent there any more. */
   detach(hook: HookName, ifindex: number): void {
     const name = `${hook}-${ifindex}`;
-    rmSync(join(this.#linksDir, name), { force: true });
     const fd = this.#links.get(name);
-    if (fd !== undefined) closeBpfFd(fd);
-    this.#links.delete(name);
+    if (fd !== undefined) this.#forget(name, fd);
   }
 
-  /** Links that somebody else has detached are forgotten, so that they are made again; their interfaces. */
-  dropDeadLinks(): readonly number[] {
-    const dead: number[] = [];
-    for (const [name, fd] of this.#links) {
-      const [hook = "", ifindex = ""] = name.split("-");
+  /**
+   * Forgets the links that hold no interface any more and removes their pins; the names of those whose interface
+   * is among `present`. Somebody has detached them, or the interface was made anew under its old number: either
+   * way the program is gone, and must be attached before anything else is done there.
+   */
+  dropDeadLinks(present: ReadonlySet<number>): Result<readonly string[], BpfError> {
+    const lost: string[] = [];
+    for (const [name, fd] of [...this.#links]) {
       const on = linkIfindex(fd);
-      if (on.ok && on.value === Number(ifindex)) continue;
-      rmSync(join(this.#linksDir, name), { force: true });
-      closeBpfFd(fd);
-      this.#links.delete(name);
-      // An interface that was deleted takes its links along: that is no drift.
-      if (hook !== "" && on.ok) dead.push(Number(ifindex));
+      if (!on.ok) return on;
+      const ifindex = Number(name.split("-")[1]);
+      if (on.value === ifindex) continue;
+      this.#forget(name, fd);
+      if (present.has(ifindex)) lost.push(name);
     }
-    return dead;
+    return ok(lost);
+  }
+
+  /** Pins that somebody has removed are made again, or the datapath would end with us; how many there were. */
+  repin(): Result<number, BpfError> {
+    const pinned: (readonly [string, number])[] = [
+      ...[...this.#maps].map(([name, { fd }]): [string, number] => [join(this.#mapsDir, name), fd]),
+      ...[...this.#links].map(([name, fd]): [string, number] => [join(this.#linksDir, name), fd]),
+    ];
+    const missing = pinned.filter(([path]) => !existsSync(path));
+    for (const [path, fd] of missing) {
+      const done = pin(fd, path);
+      if (!done.ok) return done;
+    }
+    return ok(missing.length);
+  }
+
+  #forget(name: string, fd: number): void {
+    rmSync(join(this.#linksDir, name), { force: true });
+    closeBpfFd(fd);
+    this.#links.delete(name);
   }
 
   close(): void {
@@ -270,26 +300,40 @@ export class Datapath {
     for (const object of this.#objects) object.close();
   }
 
-  /** Links that are pinned: those of interfaces that are gone are removed, the others get our program. */
-  #takeLinks(): Result<null, BpfError> {
+  /**
+   * Puts our programs behind the links that were pinned before us, each at once. To be called when the tables are
+   * filled: ours may be others than those of the programs before (another layout), whose pins then go.
+   */
+  takeOver(): Result<null, BpfError> {
+    if (this.#tookOver) return ok(null);
+    for (const [name, fd] of this.#links) {
+      const hook = HOOKS.find((h) => name.startsWith(`${h}-`));
+      const program = hook && this.#programFds.get(hook);
+      invariant(program !== undefined, `no program for ${name}`);
+      const replaced = replaceProgram(fd, program);
+      if (!replaced.ok) return replaced;
+    }
+    this.#tookOver = true;
+    const pins = dirname(this.#mapsDir);
+    for (const name of readdirSync(pins))
+      if (/^v\d+$/.test(name) && name !== basename(this.#mapsDir))
+        rmSync(join(pins, name), { recursive: true });
+    return ok(null);
+  }
+
+  /** Links that are pinned; the pins of those whose interface is gone are removed. */
+  #findLinks(): Result<null, BpfError> {
     for (const name of readdirSync(this.#linksDir)) {
       const path = join(this.#linksDir, name);
       const hook = HOOKS.find((h) => name.startsWith(`${h}-`));
+      if (!hook) continue; // not ours
       const fd = openPinned(path);
       if (!fd.ok) return fd;
-      if (fd.value === null || !hook) continue;
+      if (fd.value === null) continue;
       const ifindex = linkIfindex(fd.value);
       if (!ifindex.ok) return ifindex;
-      if (name !== `${hook}-${ifindex.value}`) {
-        rmSync(path);
-        closeBpfFd(fd.value);
-        continue;
-      }
-      const program = this.#programFds.get(hook);
-      invariant(program !== undefined, `no program for ${hook}`);
-      const replaced = replaceProgram(fd.value, program);
-      if (!replaced.ok) return err(replaced.error);
-      this.#links.set(name, fd.value);
+      if (name === `${hook}-${ifindex.value}`) this.#links.set(name, fd.value);
+      else this.#forget(name, fd.value);
     }
     return ok(null);
   }

@@ -3,7 +3,7 @@
  * ready in the order in which nothing can slip past: program first, then quiet, then up; and taken down before
  * its program leaves.
  */
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { err, ok, type Result } from "../base/result.ts";
 import type { BpfError } from "../kernel/bpf.ts";
 import { turnOff } from "../kernel/ethtool.ts";
@@ -12,6 +12,7 @@ import { createVxlanExternal, deleteLink, readLink, setLink } from "../kernel/li
 import { type NamespaceFinder, withNamespace } from "../kernel/namespace.ts";
 import { type NetlinkError, NetlinkSocket } from "../kernel/netlink.ts";
 import type { Link } from "../wire/netlink/link.ts";
+import { attempt } from "./attempt.ts";
 import type { Datapath } from "./datapath.ts";
 
 export type DeviceError = BpfError | NetlinkError | SystemError;
@@ -36,11 +37,17 @@ export interface Kernel {
   readonly datapath: Datapath;
 }
 
-/** No IPv6 on a device that is not the host's own voice. Absent when the kernel has none. */
-function silenceIpv6(name: string): void {
+/** No IPv6 on a device that is not the host's own voice. */
+function silenceIpv6(name: string): Result<null, SystemError> {
   const path = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
-  if (existsSync(path)) writeFileSync(path, "1");
+  const done = attempt(`write ${path}`, () => writeFileSync(path, "1"));
+  // The kernel has no IPv6, or the device is gone: the next event says so.
+  return done.ok || done.error.name === "ENOENT" ? ok(null) : done;
 }
+
+/** Whether a port's interface is as `preparePort` leaves it. A kernel without IPv6 has no addresses to generate. */
+export const isQuiet = (link: Link, mtu: number): boolean =>
+  !link.arp && link.mtu === mtu && (link.addressGeneration ?? "none") === "none";
 
 /** Everything of a port but its rows and `up`. Idempotent. */
 export function preparePort(
@@ -50,8 +57,9 @@ export function preparePort(
 ): Result<null, DeviceError> {
   const attached = datapath.attach("port", link.index);
   if (!attached.ok) return attached;
-  silenceIpv6(link.name);
-  if (link.arp || link.mtu !== mtu || link.addressGeneration !== "none") {
+  const silent = silenceIpv6(link.name);
+  if (!silent.ok) return silent;
+  if (!isQuiet(link, mtu)) {
     const quiet = setLink(netlink, link.index, { arp: false, mtu, addrGenModeNone: true });
     if (!quiet.ok) return quiet;
   }
@@ -124,29 +132,60 @@ export type IdleDevice =
   /** Something else holds the port: VXLAN is received, but not aggregated. */
   | { readonly at: "occupied" };
 
-export const idleDeviceName = (port: number): string => `weft-idle${port}`;
+const IDLE_PREFIX = "weft-idle";
+const idleDeviceName = (port: number): string => `${IDLE_PREFIX}${port}`;
 
 /** The idle vxlan device of `port`, with its drop-all program before it is up. Idempotent. */
 export function prepareIdleDevice(
-  { netlink, datapath }: Kernel,
+  kernel: Kernel,
   port: number,
   links: Iterable<Link>,
 ): Result<IdleDevice, DeviceError> {
+  const { netlink, datapath } = kernel;
   const name = idleDeviceName(port);
-  for (const link of links)
-    if (link.vxlan && link.vxlan.port === port && link.name !== name)
-      return ok({ at: "foreign", name: link.name });
+  const others = [...links].filter((link) => link.vxlan && link.name !== name);
+  for (const link of others) {
+    // Ours, of a port that the intent named before.
+    if (!link.name.startsWith(IDLE_PREFIX)) continue;
+    const gone = releaseIdleDevice(kernel, link.index);
+    if (!gone.ok) return gone;
+  }
+  const foreign = others.find((l) => l.vxlan?.port === port && !l.name.startsWith(IDLE_PREFIX));
+  if (foreign) {
+    // It could not come up beside ours.
+    const gone = releaseIdleDevices(kernel);
+    return gone.ok ? ok({ at: "foreign", name: foreign.name }) : gone;
+  }
   const device = createVxlanExternal(netlink, name, port);
   if (!device.ok) return device;
   const { index, up } = device.value;
   const attached = datapath.attach("idle", index);
   if (!attached.ok) return attached;
-  silenceIpv6(name);
+  const silent = silenceIpv6(name);
+  if (!silent.ok) return silent;
   if (up) return ok({ at: "ready", ifindex: index });
   const raised = setLink(netlink, index, { up: true });
   if (raised.ok) return ok({ at: "ready", ifindex: index });
-  datapath.detach("idle", index);
-  const gone = deleteLink(netlink, index);
+  const gone = releaseIdleDevice(kernel, index);
   if (!gone.ok) return gone;
   return raised.error.name === "EADDRINUSE" ? ok({ at: "occupied" }) : raised;
+}
+
+function releaseIdleDevices(kernel: Kernel): Result<null, DeviceError> {
+  for (const ifindex of kernel.datapath.attachedTo("idle")) {
+    const gone = releaseIdleDevice(kernel, ifindex);
+    if (!gone.ok) return gone;
+  }
+  return ok(null);
+}
+
+/** The device first: without its program it would hand what it receives to the host. */
+function releaseIdleDevice(
+  { netlink, datapath }: Kernel,
+  ifindex: number,
+): Result<null, DeviceError> {
+  const gone = deleteLink(netlink, ifindex);
+  if (!gone.ok) return gone;
+  datapath.detach("idle", ifindex);
+  return ok(null);
 }

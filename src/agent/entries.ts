@@ -11,8 +11,8 @@ export const TABLES = [
   "peer",
   "group",
   "port",
-  "peer_in",
   "admit",
+  "peer_in",
   "source",
   "fdb",
   "vni_in",
@@ -33,6 +33,10 @@ export type Tables = ReadonlyMap<TableName, Entries>;
 
 /** Octets as a Map key: one character an octet. */
 export const keyText = (key: Uint8Array): string => Buffer.from(key).toString("latin1");
+
+/** The key of an array, and an id at the front of a key: a u32. */
+export const indexOf = (key: Uint8Array): number =>
+  new DataView(key.buffer, key.byteOffset).getUint32(0, true);
 
 export function emptyTables(): Tables {
   return new Map(TABLES.map((table) => [table, new Map<string, Entry>()]));

@@ -26,6 +26,8 @@ export interface HostFacts {
   readonly linksByName: ReadonlyMap<string, Link>;
   /** By a peer's tunnel address; empty: no route. */
   readonly nextHopsByRemote: ReadonlyMap<string, readonly NextHop[]>;
+  /** Next hops that the kernel will not keep resolved: what it said. */
+  readonly refusals: readonly NetlinkError[];
 }
 
 const USABLE: ReadonlySet<Neighbour["state"]> = new Set<Neighbour["state"]>([
@@ -68,13 +70,17 @@ export function readFacts(
   const managed = new Set(
     before.value.filter((n) => n.managed).map((n) => keyOf(n.index, n.address)),
   );
+  const refusals: NetlinkError[] = [];
   for (const { oif, address } of [...hops.values()].flat()) {
     const ip = parseIp(address);
+    const link = linksByIndex.get(oif);
     // Only those that are not managed yet: each request is an event, and events bring us here.
-    if (!linksByIndex.get(oif)?.up || !ip || managed.has(keyOf(oif, address))) continue;
+    if (!link?.up || !ip || managed.has(keyOf(oif, address))) continue;
+    if (link.hardware !== HARDWARE_ETHERNET) continue; // nobody to resolve
     managed.add(keyOf(oif, address));
     const done = manageNeighbour(on, oif, ip);
-    if (!done.ok) return done;
+    // One next hop that cannot be had must not keep the others from being used.
+    if (!done.ok) refusals.push(done.error);
   }
   const neighbours = readNeighbours(on);
   if (!neighbours.ok) return neighbours;
@@ -98,5 +104,5 @@ export function readFacts(
         };
       }),
     );
-  return ok({ linksByName, nextHopsByRemote });
+  return ok({ linksByName, nextHopsByRemote, refusals });
 }

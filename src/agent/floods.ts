@@ -31,6 +31,9 @@ interface Applied {
 
 const same = (a: FloodLists, b: FloodLists): boolean => JSON.stringify(a) === JSON.stringify(b);
 
+const alike = (a: Applied | undefined, b: Applied | undefined): boolean =>
+  a !== undefined && b !== undefined && a.generation === b.generation && same(a.wanted, b.wanted);
+
 export class FloodTable {
   readonly #row: BpfMap;
   readonly #member: BpfMap;
@@ -43,12 +46,16 @@ export class FloodTable {
     this.#member = member;
   }
 
-  /** Takes over what the maps hold; members of no generation in force are removed. */
-  read(): Result<null, BpfError> {
+  /**
+   * Takes over what the maps hold; members of no generation in force are removed. The number of networks whose
+   * lists were not as we had left them.
+   */
+  read(): Result<number, BpfError> {
     const rows = this.#row.entries();
     if (!rows.ok) return rows;
     const members = this.#member.entries();
     if (!members.ok) return members;
+    const before = new Map(this.#applied);
     this.#applied.clear();
     this.#retired = [];
     const found = new Map<
@@ -83,7 +90,11 @@ export class FloodTable {
           bumBurstNs: integerOf("floodRow", row, "bumBurstNs"),
         },
       });
-    return ok(null);
+    const networks = [...new Set([...before.keys(), ...this.#applied.keys()])];
+    const unlike = networks.filter(
+      (network) => !alike(before.get(network), this.#applied.get(network)),
+    );
+    return ok(unlike.length);
   }
 
   /** Writes what differs; the number of networks changed. Removal is apart: `prune`. */

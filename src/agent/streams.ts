@@ -8,25 +8,36 @@ import {
   traceRecord,
 } from "./events.ts";
 
-type Write = (record: object) => void;
+/** False: the follower does not keep up, and has not got the record. */
+export type Write = (record: object) => boolean;
 
-interface Tracer {
-  readonly ports: ReadonlySet<number>;
+/** What the streams ask of the agent. */
+export interface StreamSource {
+  /** Puts the set of traced ports in force before it returns. */
+  readonly retraced: () => void;
+  /** The datapath's total of events that were not told. */
+  readonly eventsLost: () => number;
+}
+
+interface Follower {
+  /** Null: all drops. */
+  readonly ports: ReadonlySet<number> | null;
   readonly write: Write;
+  /** The datapath's total when it was last told. */
+  lostBefore: number;
+  /** Not written for want of room. */
+  missed: number;
 }
 
 export class EventStreams {
   readonly #host: string;
-  readonly #retraced: () => void;
-  readonly #drops = new Set<Write>();
-  readonly #tracers = new Set<Tracer>();
+  readonly #source: StreamSource;
+  readonly #followers = new Set<Follower>();
   #names: EventNames = new EventNames([]);
-  #lost: number = 0;
 
-  /** `retraced` is called, and puts it in force before it returns, when the set of traced ports has changed. */
-  constructor(host: string, retraced: () => void) {
+  constructor(host: string, source: StreamSource) {
     this.#host = host;
-    this.#retraced = retraced;
+    this.#source = source;
   }
 
   set names(names: EventNames) {
@@ -35,47 +46,60 @@ export class EventStreams {
 
   /** Ids of ports whose every frame is wanted. */
   get traced(): ReadonlySet<number> {
-    return new Set([...this.#tracers].flatMap((tracer) => [...tracer.ports]));
+    return new Set([...this.#followers].flatMap(({ ports }) => [...(ports ?? [])]));
   }
 
   followDrops(write: Write): () => void {
-    this.#drops.add(write);
-    return (): void => {
-      this.#drops.delete(write);
-    };
+    return this.#follow(null, write);
   }
 
   trace(ports: readonly number[], write: Write): () => void {
-    const tracer = { ports: new Set(ports), write };
-    this.#tracers.add(tracer);
-    this.#retraced();
+    const stop = this.#follow(new Set(ports), write);
+    this.#source.retraced();
     return (): void => {
-      this.#tracers.delete(tracer);
-      this.#retraced();
+      stop();
+      this.#source.retraced();
+    };
+  }
+
+  /** Nobody follows any more. */
+  end(): void {
+    this.#followers.clear();
+  }
+
+  #follow(ports: ReadonlySet<number> | null, write: Write): () => void {
+    const follower = { ports, write, lostBefore: this.#source.eventsLost(), missed: 0 };
+    this.#followers.add(follower);
+    return (): void => {
+      this.#followers.delete(follower);
     };
   }
 
   deliver(samples: readonly Uint8Array[]): void {
-    if (this.#drops.size === 0 && this.#tracers.size === 0) return;
+    if (this.#followers.size === 0) return;
     for (const sample of samples) this.#deliverOne(parseEvent(sample));
   }
 
   #deliverOne(event: DatapathEvent): void {
-    if (isDrop(event.verdict) && this.#drops.size > 0) {
-      const record = dropRecord(event, this.#host, this.#names);
-      for (const write of this.#drops) write(record);
+    for (const follower of this.#followers) {
+      const { ports } = follower;
+      const record =
+        ports === null
+          ? isDrop(event.verdict) && dropRecord(event, this.#host, this.#names)
+          : event.hook === "from-port" && ports.has(event.port) && traceRecord(event, this.#names);
+      if (record && !follower.write(record)) follower.missed++;
     }
-    for (const { ports, write } of this.#tracers)
-      if (event.hook === "from-port" && ports.has(event.port))
-        write(traceRecord(event, this.#names));
   }
 
-  /** The total of events lost so far; what is new since the last time is told to every follower. */
-  tellLost(total: number): void {
-    const lost = total - this.#lost;
-    this.#lost = total;
-    if (lost <= 0) return;
-    for (const write of this.#drops) write({ lost });
-    for (const { write } of this.#tracers) write({ lost });
+  /** Tells every follower how much was lost since the last time. */
+  tellLost(): void {
+    if (this.#followers.size === 0) return;
+    const total = this.#source.eventsLost();
+    for (const follower of this.#followers) {
+      const lost = total - follower.lostBefore + follower.missed;
+      if (lost <= 0 || !follower.write({ lost })) continue;
+      follower.lostBefore = total;
+      follower.missed = 0;
+    }
   }
 }

@@ -33,3 +33,9 @@ export function complain(shell: Shell, error: ClientError): ExitCode {
   shell.err(`weft: ${error.detail}`);
   return EXIT.unreachable;
 }
+
+/** The agent answers, but not what this program understands. */
+export function misunderstood(shell: Shell, socket: string): ExitCode {
+  shell.err(`weft: ${socket}: the answer is not that of an agent of this version`);
+  return EXIT.unreachable;
+}

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { type Command, EXIT, type ExitCode, type Given, type Shell } from "../base/command.ts";
 import { ask } from "../io/agent-client.ts";
-import { AGENT_OPTIONS, complain, socketOf } from "./agent-options.ts";
+import { AGENT_OPTIONS, complain, misunderstood, socketOf } from "./agent-options.ts";
 
 const Counters = z.object({
   host: z.string(),
@@ -30,11 +30,13 @@ export const counters: Command = {
     if (socket === null) return EXIT.unreachable;
     const answer = await ask(socket, "/counters");
     if (!answer.ok) return complain(shell, answer.error);
+    const parsed = Counters.safeParse(answer.value);
+    if (!parsed.success) return misunderstood(shell, socket);
     if (given.json === true) {
       shell.out(JSON.stringify(answer.value));
       return EXIT.ok;
     }
-    const { verdicts, ports, eventsLost } = Counters.parse(answer.value);
+    const { verdicts, ports, eventsLost } = parsed.data;
     const row = (...cells: readonly (string | number)[]): string =>
       cells.map((cell, i) => (i === 0 ? `${cell}`.padEnd(28) : `${cell}`.padStart(14))).join("");
     shell.out(row("verdict", "packets", "octets"));

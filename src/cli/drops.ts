@@ -9,7 +9,7 @@ import {
   textOf,
 } from "../base/command.ts";
 import { follow } from "../io/agent-client.ts";
-import { AGENT_OPTIONS, complain, socketOf } from "./agent-options.ts";
+import { AGENT_OPTIONS, complain, misunderstood, socketOf } from "./agent-options.ts";
 
 const Drop = z.union([
   z.object({ lost: z.number() }),
@@ -23,6 +23,18 @@ const Drop = z.union([
     vni: z.number().nullable(),
   }),
 ]);
+
+const DropLine = z
+  .string()
+  .transform((line, context) => {
+    try {
+      return JSON.parse(line);
+    } catch {
+      context.addIssue("not JSON");
+      return z.NEVER;
+    }
+  })
+  .pipe(Drop);
 
 export const drops: Command = {
   name: "drops",
@@ -42,16 +54,22 @@ export const drops: Command = {
     const socket = socketOf(shell, given);
     if (socket === null) return EXIT.unreachable;
     let left = count;
+    let strange = false;
     const done = await follow(socket, "/drops", (line) => {
-      shell.out(given.json === true ? line : describe(line));
-      return --left > 0;
+      const words = given.json === true ? line : describe(line);
+      strange = words === null;
+      if (words !== null) shell.out(words);
+      return words !== null && --left > 0;
     });
+    if (strange) return misunderstood(shell, socket);
     return done.ok ? EXIT.ok : complain(shell, done.error);
   },
 };
 
-function describe(line: string): string {
-  const drop = Drop.parse(JSON.parse(line));
+function describe(line: string): string | null {
+  const parsed = DropLine.safeParse(line);
+  if (!parsed.success) return null;
+  const drop = parsed.data;
   if ("lost" in drop) return `${drop.lost} more were counted but not told`;
   const where = drop.port ?? drop.network ?? (drop.vni === null ? "" : `vni ${drop.vni}`);
   const from = drop.sourceVtep === null ? "" : ` from ${drop.sourceVtep}`;

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { type Command, EXIT, type ExitCode, type Given, type Shell } from "../base/command.ts";
 import { ask } from "../io/agent-client.ts";
-import { AGENT_OPTIONS, complain, socketOf } from "./agent-options.ts";
+import { AGENT_OPTIONS, complain, misunderstood, socketOf } from "./agent-options.ts";
 
 const Status = z.looseObject({
   host: z.string(),
@@ -27,7 +27,9 @@ export const status: Command = {
     if (socket === null) return EXIT.unreachable;
     const answer = await ask(socket, "/status");
     if (!answer.ok) return complain(shell, answer.error);
-    const s = Status.parse(answer.value);
+    const parsed = Status.safeParse(answer.value);
+    if (!parsed.success) return misunderstood(shell, socket);
+    const s = parsed.data;
     const sound = s.ready && !s.stale && s.problems.length === 0;
     if (given.json === true) shell.out(JSON.stringify(answer.value));
     else {

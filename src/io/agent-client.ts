@@ -2,7 +2,6 @@
 import { existsSync, globSync } from "node:fs";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { err, ok, type Result } from "../base/result.ts";
 
 export interface ClientError {
@@ -63,25 +62,48 @@ function open(
 export async function ask(socketPath: string, path: string): Promise<Result<unknown, ClientError>> {
   const response = await open(socketPath, "GET", path, null);
   if (!response.ok) return response;
-  const parts: Buffer[] = [];
-  for await (const part of response.value) parts.push(part);
-  const text = Buffer.concat(parts).toString("utf8");
-  if (response.value.statusCode !== 200) return err({ kind: "refused", detail: text.trim() });
-  return ok(JSON.parse(text));
+  try {
+    const text = await textOf(response.value);
+    if (response.value.statusCode !== 200) return err({ kind: "refused", detail: text.trim() });
+    return ok(JSON.parse(text));
+  } catch (thrown) {
+    return err(interrupted(socketPath, thrown));
+  }
 }
 
-/** NDJSON until the other side ends it or `onLine` answers false. */
+/** NDJSON until `onLine` answers false; that the other side ends it is an error. */
 export async function follow(
   socketPath: string,
   path: string,
   onLine: (line: string) => boolean,
 ): Promise<Result<null, ClientError>> {
-  const response = await open(socketPath, "GET", path, null);
-  if (!response.ok) return response;
-  for await (const line of createInterface({ input: response.value }))
-    if (!onLine(line)) {
-      response.value.destroy();
-      break;
+  const opened = await open(socketPath, "GET", path, null);
+  if (!opened.ok) return opened;
+  const response = opened.value;
+  let rest = "";
+  try {
+    if (response.statusCode !== 200)
+      return err({ kind: "refused", detail: (await textOf(response)).trim() });
+    response.setEncoding("utf8");
+    for await (const part of response) {
+      const lines = `${rest}${part}`.split("\n");
+      rest = lines.pop() ?? "";
+      // Leaving the loop lets go of the connection.
+      for (const line of lines) if (!onLine(line)) return ok(null);
     }
-  return ok(null);
+  } catch (thrown) {
+    return err(interrupted(socketPath, thrown));
+  }
+  return err({ kind: "unreachable", detail: `${socketPath}: the agent has ended` });
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of response) parts.push(part);
+  return Buffer.concat(parts).toString("utf8");
+}
+
+function interrupted(socketPath: string, thrown: unknown): ClientError {
+  const detail = thrown instanceof Error ? thrown.message : String(thrown);
+  return { kind: "unreachable", detail: `${socketPath}: the answer broke off: ${detail}` };
 }

@@ -10,10 +10,18 @@ export const monotonicNs = (): bigint => process.hrtime.bigint();
 /** UTC, for people: RFC 3339 with milliseconds. */
 export const timestamp = (): string => new Date().toISOString();
 
-/** Nanoseconds since boot as UTC text. The kernel tells the offset to 10 ms. */
+/** The kernel tells the time since boot to 10 ms only: asked seldom, so that what happened in order reads in order. */
+const BOOT_MS_FOR = 60_000;
+let bootMs = 0;
+let bootAskedMs: number = Number.NEGATIVE_INFINITY;
+
+/** Nanoseconds since boot as UTC text. */
 export function timestampOfBoot(bootNs: number): string {
-  const upMs = 1000 * Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]);
-  return new Date(Date.now() - upMs + bootNs / 1e6).toISOString();
+  if (monotonicMs() - bootAskedMs > BOOT_MS_FOR) {
+    bootMs = Date.now() - 1000 * Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]);
+    bootAskedMs = monotonicMs();
+  }
+  return new Date(bootMs + bootNs / 1e6).toISOString();
 }
 
 export const sleepMs = (ms: number): Promise<void> =>

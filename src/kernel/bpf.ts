@@ -310,17 +310,21 @@ export interface TestRun {
 
 /**
  * BPF_PROG_TEST_RUN: one frame through a program of type sched_cls, as if received on `ifindex` of the current
- * namespace. Clones that the program redirects are really sent.
+ * namespace. Clones that the program redirects are really sent. With `gsoOctets` the frame is an aggregate of
+ * segments of that size, of no protocol that the kernel would segment.
  */
 export function runProgram(
   program: number,
   frame: Uint8Array,
   ifindex: number,
+  gsoOctets: number = 0,
 ): Result<TestRun, BpfError> {
   said.length = 0;
-  // struct __sk_buff is 192 octets; ifindex at 40. Everything else must be zero.
+  // struct __sk_buff is 192 octets; ifindex at 40, gso_size at 176. What is not ours to say must be zero.
   const context = new Uint8Array(192);
-  new DataView(context.buffer).setUint32(40, ifindex, true);
+  const packet = new DataView(context.buffer);
+  packet.setUint32(40, ifindex, true);
+  packet.setUint32(176, gsoOctets, true);
   const out = new Uint8Array(frame.length + 256);
   const options = new Uint8Array(88);
   const view = new DataView(options.buffer);

@@ -31,7 +31,7 @@ export function readLink(
 }
 
 /** LIMIT: ASCII only, which is stricter than the kernel's rule. */
-export const isInterfaceName = (text: string): boolean =>
+const isInterfaceName = (text: string): boolean =>
   /^[!-~]{1,15}$/.test(text) && !/[/:]/.test(text) && text !== "." && text !== "..";
 
 /**

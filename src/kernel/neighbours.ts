@@ -20,8 +20,8 @@ export function readNeighbours(
 }
 
 /**
- * Has the kernel resolve `address` on the device and keep it resolved. Idempotent. The device must be up;
- * when it goes down the entry is gone, and this must be called again.
+ * Has the kernel resolve `address` on the device and keep it resolved. Idempotent. On a device that is down
+ * the entry waits until it comes up; a device that goes down loses its entries, and this must be called again.
  */
 export function manageNeighbour(
   on: NetlinkSocket,

@@ -15,7 +15,7 @@ export interface LabStatus {
   readonly ports: readonly PortStatus[];
 }
 
-export interface HostStatus {
+interface HostStatus {
   readonly name: string;
   readonly managed: boolean;
   readonly namespace: string;
@@ -29,7 +29,7 @@ export interface HostStatus {
   readonly agent: { readonly pid: number; readonly socket: string; readonly ready: boolean } | null;
 }
 
-export interface PortStatus {
+interface PortStatus {
   readonly port: string;
   readonly tenant: string;
   readonly network: string;

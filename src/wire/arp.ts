@@ -18,9 +18,7 @@ export interface ArpMessage {
   readonly targetAddress: Uint8Array;
 }
 
-export const ARP_OCTETS = 28;
-
-/** Writes exactly ARP_OCTETS at `at` and returns the offset after them. */
+/** Writes exactly 28 octets at `at` and returns the offset after them. */
 export function emitArp(out: DataView, at: number, message: ArpMessage): number {
   const { senderMac, senderAddress, targetMac, targetAddress } = message;
   invariant(senderMac.length === 6 && targetMac.length === 6, "a MAC has 6 octets");

@@ -12,7 +12,7 @@ export interface EchoRequest {
   readonly data: Uint8Array;
 }
 
-export const ECHO_OCTETS = 8;
+const ECHO_OCTETS = 8;
 
 /** Writes an ICMP echo request and its data at `at` and returns the offset after them. */
 export function emitEcho(out: DataView, at: number, echo: EchoRequest): number {

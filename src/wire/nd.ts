@@ -16,9 +16,6 @@ export interface NeighbourSolicitation {
   readonly options: Uint8Array;
 }
 
-/** Without further options. */
-export const SOLICITATION_OCTETS = 32;
-
 /** The group that an address' owner listens on: ff02::1:ff00:0/104 and its last 24 bits (RFC 4291 section 2.7.1). */
 export function solicitedNodeOf(ipv6: Uint8Array): Uint8Array {
   invariant(ipv6.length === 16, "an IPv6 address has 16 octets");

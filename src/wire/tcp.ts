@@ -10,7 +10,7 @@ export interface TcpSyn {
   readonly payload: Uint8Array;
 }
 
-export const TCP_OCTETS = 20;
+const TCP_OCTETS = 20;
 const FLAG_SYN = 0x02;
 
 /** Writes header, checksum and payload at `at` and returns the offset after them. */

@@ -47,6 +47,30 @@ test("an encapsulation that changes gives another group, and the old one's id re
   });
 });
 
+test("flood lists go by peer id, though a later peer's name comes first", () => {
+  const before = compileHost(compileIntent([fileOf(sound)]).intent, "h1");
+  const added = [
+    documentText("Host", "a-new", "{uplinks: [{interface: up0}], vteps: [192.0.2.9]}"),
+    documentText(
+      "Port",
+      "a/p9",
+      "{network: n, host: a-new, interface: w9, mac: '02:00:00:00:00:09'}",
+    ),
+  ];
+  const { intent } = compileIntent([fileOf([...sound, ...added])]);
+  const { rows, ids } = compileHost(intent, "h1", before.ids);
+  assert.deepEqual(ids.peers.idsByName, { "a-new/ipv4": 2, "h2/ipv4": 1 });
+  assert.deepEqual(
+    only(rows, "flood").flatMap((row) => row.lists.map((list) => list.members)),
+    [
+      [
+        { peer: 1, vni: 5000 },
+        { peer: 2, vni: 5000 },
+      ],
+    ],
+  );
+});
+
 test("both sides of a pair choose one encapsulation", () => {
   for (const list of ["vxlan, nvgre", "nvgre, vxlan", "vxlan", "nvgre"])
     for (const speaks of ["vxlan, nvgre", "nvgre, vxlan", "vxlan", "nvgre"]) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { InvariantError } from "../../src/base/result.ts";
@@ -97,7 +97,11 @@ test("finds a namespace that only a process is in; a stray file among the names 
   const stray = `/run/netns/weft-t-stray-${process.pid}`;
   writeFileSync(stray, "");
   t.after(() => rmSync(stray));
-  const child = spawn("unshare", ["--net", "sleep", "60"], { stdio: "ignore" });
+  // Only the child keeps this namespace once its name is gone.
+  const unnamed = `weft-t-unnamed-${process.pid}`;
+  execFileSync("ip", ["netns", "add", unnamed]);
+  const child = inside(unnamed, () => spawn("sleep", ["60"], { stdio: "ignore" }));
+  execFileSync("ip", ["netns", "delete", unnamed]);
   const pid = child.pid ?? 0;
   const path = `/proc/${pid}/ns/net`;
   let ended = false;
@@ -105,7 +109,7 @@ test("finds a namespace that only a process is in; a stray file among the names 
     ended = true;
   });
   try {
-    await eventually("its own namespace", () => readlinkSync(path) !== here());
+    assert.notEqual(readlinkSync(path), here());
     ip(a, `link add v0 type veth peer name v1 netns ${pid}`);
     const on = netlink(t, a);
     const nsid = must(readLink(on, "v0"))?.lowerNamespace ?? -1;

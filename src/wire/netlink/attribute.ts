@@ -48,7 +48,7 @@ export function parseText(r: Reader): string {
 }
 
 /** An attribute around whatever `value` writes; returns the offset after it and its padding. */
-export function emitAttribute(
+function emitAttribute(
   out: DataView,
   at: number,
   type: number,

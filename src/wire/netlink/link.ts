@@ -67,11 +67,11 @@ const OPERSTATES = [
   "dormant",
   "up",
 ] as const;
-export type Operstate = (typeof OPERSTATES)[number];
+type Operstate = (typeof OPERSTATES)[number];
 
 const GENERATIONS = ["eui64", "none", "stable-secret", "random"] as const;
 /** How the kernel gives the device IPv6 addresses of its own. */
-export type AddressGeneration = (typeof GENERATIONS)[number];
+type AddressGeneration = (typeof GENERATIONS)[number];
 
 /** ARPHRD_ETHER: a frame has an Ethernet header. */
 export const HARDWARE_ETHERNET = 1;
@@ -104,7 +104,7 @@ export interface Link {
   readonly vxlan: VxlanLink | null;
 }
 
-export interface VxlanLink {
+interface VxlanLink {
   /** Tunnel metadata instead of one fixed VNI. */
   readonly external: boolean;
   readonly vni: number;

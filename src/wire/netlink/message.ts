@@ -56,7 +56,7 @@ const CAPPED = 0x100;
 const ACK_ATTRIBUTES = 0x200;
 const ERROR_TEXT = 1;
 
-export const HEADER_OCTETS = 16;
+const HEADER_OCTETS = 16;
 
 /** All messages of one datagram. */
 export function parseMessages(r: Reader): readonly Message[] {

@@ -42,7 +42,7 @@ const STATES: Readonly<Record<number, NeighbourState>> = {
   128: "permanent",
 };
 
-export type NeighbourState =
+type NeighbourState =
   | "none"
   | "incomplete"
   | "reachable"

@@ -1,0 +1,134 @@
+/** What must hold before an agent touches anything: each refusal names the object, the place and the fix. */
+import { existsSync, mkdirSync, statfsSync } from "node:fs";
+import { release } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { EXIT, type ExitCode } from "../base/command.ts";
+import { err, ok, type Result } from "../base/result.ts";
+import { compileHost, compileIntent } from "../intent/compile.ts";
+import type { Finding } from "../intent/intent.ts";
+import { soundTenants } from "../intent/partial.ts";
+import { renderFinding } from "../intent/report.ts";
+import { readIntentFiles } from "../io/files.ts";
+import { log } from "../io/log.ts";
+import { readLink } from "../kernel/links.ts";
+import { NetlinkSocket } from "../kernel/netlink.ts";
+import type { AgentConfig } from "./agent.ts";
+import { attempt } from "./attempt.ts";
+import { OBJECT_FILES } from "./datapath.ts";
+import { hostProblem } from "./intent-source.ts";
+import { uplinkProblem } from "./problem.ts";
+import { type AgentState, emptyState, readState, setStateAside } from "./state.ts";
+
+const BPF_FS_MAGIC = 0xcafe4a11;
+/** tcx came with Linux 6.6. */
+const KERNEL_MIN = [6, 6] as const;
+
+export interface Refusal {
+  readonly exit: ExitCode;
+  /** A line each. */
+  readonly messages: readonly string[];
+}
+
+const refuse = (exit: ExitCode, ...messages: readonly string[]): Result<never, Refusal> =>
+  err({ exit, messages });
+
+/** The state to start from, or why not to start. */
+export async function checkPreconditions(
+  config: AgentConfig,
+): Promise<Result<AgentState, Refusal>> {
+  const machine = checkMachine(config);
+  if (!machine.ok) return machine;
+  const state = await readOwnState(config);
+  if (!state.ok) return state;
+  // A host that was in force before goes on with its last good rows, whatever became of the intent.
+  if (state.value.rows !== null) return state;
+  const intent = await checkFirstIntent(config);
+  return intent.ok ? state : intent;
+}
+
+function checkMachine(config: AgentConfig): Result<null, Refusal> {
+  if (process.getuid?.() !== 0)
+    return refuse(EXIT.unable, "not root: bpf(2) and netlink need it (run as root)");
+  const [major = 0, minor = 0] = release().split(".").map(Number);
+  if (major < KERNEL_MIN[0] || (major === KERNEL_MIN[0] && minor < KERNEL_MIN[1]))
+    return refuse(
+      EXIT.unable,
+      `this kernel is Linux ${release()}; tcx needs ${KERNEL_MIN.join(".")} or later`,
+    );
+  const missing = OBJECT_FILES.find((file) => !existsSync(join(config.objectsDirectory, file)));
+  if (missing !== undefined)
+    return refuse(
+      EXIT.unable,
+      `no datapath in ${config.objectsDirectory} (${missing} is missing): run scripts/setup.sh`,
+    );
+  if (!isOnBpffs(config.pinsDirectory)) {
+    const pins = resolve(config.pinsDirectory);
+    return refuse(
+      EXIT.unable,
+      `${pins} is not on a bpffs: mount one (mkdir -p ${pins} && mount -t bpf bpf ${pins}), or name another with --pins`,
+    );
+  }
+  for (const [path, mode] of [
+    [config.runDirectory, 0o755],
+    [config.pinsDirectory, 0o700],
+  ] as const) {
+    const made = attempt(`make ${path}`, () => mkdirSync(path, { recursive: true, mode }));
+    if (!made.ok) return refuse(EXIT.unable, `${made.error.call}: ${made.error.detail}`);
+  }
+  return ok(null);
+}
+
+/** The pins directory, or its nearest ancestor that is there. */
+function isOnBpffs(pins: string): boolean {
+  let directory = resolve(pins);
+  while (!existsSync(directory)) directory = dirname(directory);
+  return statfsSync(directory).type === BPF_FS_MAGIC;
+}
+
+async function readOwnState(config: AgentConfig): Promise<Result<AgentState, Refusal>> {
+  const { stateDirectory, host } = config;
+  const state = await readState(stateDirectory);
+  if (!state.ok) {
+    const { error } = state;
+    if (error.kind === "system") return refuse(EXIT.unable, `${error.call}: ${error.detail}`);
+    const aside = await setStateAside(stateDirectory);
+    if (!aside.ok) return refuse(EXIT.unable, `${aside.error.call}: ${aside.error.detail}`);
+    log("warning", "the state is not readable: going on without", { ...error, aside: aside.value });
+    return ok(emptyState);
+  }
+  if (state.value.host !== null && state.value.host !== host)
+    return refuse(
+      EXIT.usage,
+      `${stateDirectory} is the state of host ${state.value.host}, not of ${host}: name another with --state, or remove it`,
+    );
+  return state;
+}
+
+/** A first start is all or nothing. */
+async function checkFirstIntent(config: AgentConfig): Promise<Result<null, Refusal>> {
+  const files = await readIntentFiles(config.intentPath);
+  if (!files.ok) return refuse(EXIT.usage, `${files.error.path}: ${files.error.detail}`);
+  const { intent, findings, errors } = compileIntent(files.value);
+  const told = findings.map((finding: Finding) => renderFinding(finding));
+  const usable = errors === 0 ? intent : config.partial ? soundTenants(intent, findings) : null;
+  if (!usable)
+    return refuse(
+      EXIT.found,
+      ...told,
+      `${errors} error${errors === 1 ? "" : "s"} in the intent: nothing is applied`,
+    );
+  const problem = hostProblem(usable, config.host);
+  if (problem) return refuse(EXIT.usage, ...told, problem.message);
+  const { rows } = compileHost(usable, config.host);
+  const netlink = NetlinkSocket.open();
+  if (!netlink.ok)
+    return refuse(EXIT.unable, `${netlink.error.operation}: ${netlink.error.detail}`);
+  const problems = rows.flatMap((row) => {
+    if (row.table !== "uplink") return [];
+    const link = readLink(netlink.value, row.interface);
+    return (link.ok && uplinkProblem(row, link.value)) || [];
+  });
+  netlink.value.close();
+  const lines = problems.map((p) => `Host ${config.host}: ${p.message} (fix: ${p.suggestion})`);
+  return lines.length > 0 ? refuse(EXIT.unable, ...told, ...lines) : ok(null);
+}

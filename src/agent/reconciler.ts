@@ -1,0 +1,282 @@
+/**
+ * One pass from wanted rows and the kernel's facts to the kernel: tables, links, devices. A pass reads everything
+ * anew and writes only what differs; what fails is a problem, and the rest goes on. What was right and is not any
+ * more, without our doing, is drift: repaired as any other difference, and counted.
+ */
+
+import { parseIp } from "../base/ip.ts";
+import { ok, type Result } from "../base/result.ts";
+import { monotonicMs, monotonicNs, timestamp } from "../io/clock.ts";
+import { log } from "../io/log.ts";
+import { unmanageNeighbour } from "../kernel/neighbours.ts";
+import type { SocketEvent } from "../kernel/netlink.ts";
+import type { PortRow, Row } from "../rows/rows.ts";
+import type { Link } from "../wire/netlink/link.ts";
+import { AdjacencyBook } from "./adjacency-book.ts";
+import { type Bound, bind } from "./bind.ts";
+import {
+  type DeviceError,
+  type IdleDevice,
+  isQuiet,
+  type Kernel,
+  prepareIdleDevice,
+  preparePort,
+  raisePort,
+  releasePort,
+} from "./devices.ts";
+import { entriesOf } from "./entries.ts";
+import { type HostFacts, readFacts } from "./facts.ts";
+import { type Problem, problemOf, uplinkProblem } from "./problem.ts";
+
+export interface Drift {
+  /** Table entries and device settings that were not as we had left them. */
+  readonly entries: number;
+  readonly repairs: number;
+  readonly lastAt: string | null;
+}
+
+/** A port's interface that we have made ready. */
+interface Prepared {
+  readonly mtu: number;
+  readonly raised: boolean;
+}
+
+/** A UDP port that somebody else holds is asked for again this often: each time makes and deletes a device. */
+const OCCUPIED_MS = 30_000;
+
+export class Reconciler {
+  readonly #kernel: Kernel;
+  readonly #freshMs: number;
+  readonly #adjacencies: AdjacencyBook;
+  /** By ifindex. */
+  readonly #prepared = new Map<number, Prepared>();
+  #bound: Bound | null = null;
+  #problems: readonly Problem[] = [];
+  #idle: IdleDevice | null = null;
+  #idleAgainMs: number = 0;
+  #freshUntilNs: bigint = 0n;
+  #drift: Drift = { entries: 0, repairs: 0, lastAt: null };
+  #drifted: string[] = [];
+  #writes: { set: number; removed: number } = { set: 0, removed: 0 };
+
+  /** `freshMs`: how long a next hop's MAC is vouched for; it is renewed when a third of that has passed. */
+  constructor(kernel: Kernel, freshMs: number) {
+    this.#kernel = kernel;
+    this.#freshMs = freshMs;
+    this.#adjacencies = AdjacencyBook.of(entriesOf(kernel.datapath.applied, "adjacency"));
+  }
+
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  get absentPorts(): readonly string[] {
+    return this.#bound?.absentPorts ?? [];
+  }
+
+  get unreachableHosts(): readonly string[] {
+    return this.#bound?.unreachableHosts ?? [];
+  }
+
+  get idleDevice(): IdleDevice | null {
+    return this.#idle;
+  }
+
+  get drift(): Drift {
+    return this.#drift;
+  }
+
+  get writes(): { readonly set: number; readonly removed: number } {
+    return this.#writes;
+  }
+
+  /** Whether what the kernel tells can change what is in force. A host has neighbours that are nobody's next hop. */
+  concerns(event: SocketEvent): boolean {
+    if (event.on !== "neighbour") return true;
+    return this.#adjacencies.has(event.neighbour.index, event.neighbour.address);
+  }
+
+  /** `traced`: ids of ports whose every frame is told. */
+  pass(rows: readonly Row[], traced: ReadonlySet<number>): void {
+    const problems: Problem[] = [];
+    const { netlink, datapath } = this.#kernel;
+    const remotes = rows.filter((row) => row.table === "peer").map((row) => row.remote);
+    const facts = readFacts(netlink, remotes);
+    if (!facts.ok) {
+      this.#tell([problemOf("kernel", "netlink", facts.error)]);
+      return;
+    }
+    for (const refusal of facts.value.refusals)
+      problems.push(problemOf("next-hop", "underlay", refusal));
+    this.#dropDeadLinks(facts.value, problems);
+    this.#renew();
+    const bound = bind({
+      rows,
+      facts: facts.value,
+      adjacencies: this.#adjacencies,
+      traced,
+      freshUntilNs: this.#freshUntilNs,
+    });
+    this.#bound = bound;
+    const ports = rows.filter((row) => row.table === "port");
+    this.#preparePorts(ports, facts.value, problems);
+    const applied = datapath.apply(bound.tables, bound.floods);
+    const took = applied.ok ? datapath.takeOver() : ok(null);
+    if (!took.ok) problems.push(problemOf("programs", "datapath", took.error));
+    if (!applied.ok) problems.push(problemOf("tables", "datapath", applied.error));
+    else {
+      this.#writes.set += applied.value.set;
+      this.#writes.removed += applied.value.removed;
+      this.#raisePorts(ports, facts.value, problems);
+      this.#attachUplinks(rows, facts.value, problems);
+      this.#keepIdleDevice(rows, facts.value, problems);
+      this.#releaseNextHops();
+    }
+    this.#releasePorts(ports, facts.value, problems);
+    this.#settleDrift(0);
+    this.#tell(problems);
+  }
+
+  /** Compares the kernel's tables and pins with what we left; true if a pass has to put something right. */
+  audit(): boolean {
+    const { datapath } = this.#kernel;
+    const read = datapath.read();
+    const pins = datapath.repin();
+    for (const done of [read, pins])
+      if (!done.ok) log("error", "the datapath cannot be audited", { ...done.error });
+    const entries = (read.ok ? read.value : 0) + (pins.ok ? pins.value : 0);
+    if (entries > 0) this.#settleDrift(entries);
+    return entries > 0;
+  }
+
+  #renew(): void {
+    const now = monotonicNs();
+    const whole = BigInt(this.#freshMs) * 1_000_000n;
+    if (this.#freshUntilNs - now < (whole * 2n) / 3n) this.#freshUntilNs = now + whole;
+  }
+
+  #dropDeadLinks(facts: HostFacts, problems: Problem[]): void {
+    const links = [...facts.linksByName.values()];
+    const present = new Set(links.map((link) => link.index));
+    const lost = this.#kernel.datapath.dropDeadLinks(present);
+    if (!lost.ok) {
+      problems.push(problemOf("links", "datapath", lost.error));
+      return;
+    }
+    for (const name of lost.value) this.#drifted.push(`link ${name}`);
+    const attached = new Set(this.#kernel.datapath.attachedTo("port"));
+    for (const ifindex of this.#prepared.keys())
+      if (!attached.has(ifindex)) this.#prepared.delete(ifindex);
+  }
+
+  #preparePorts(ports: readonly PortRow[], facts: HostFacts, problems: Problem[]): void {
+    for (const row of ports) {
+      const link = facts.linksByName.get(row.interface);
+      if (!link) continue;
+      const before = this.#prepared.get(link.index);
+      const quiet = isQuiet(link, row.mtu);
+      if (before && quiet) continue;
+      if (before?.mtu === row.mtu) this.#drifted.push(`settings of ${link.name}`);
+      const done = preparePort(this.#kernel, link, row.mtu);
+      const raised = before?.raised ?? false;
+      if (done.ok) this.#prepared.set(link.index, { mtu: row.mtu, raised });
+      else problems.push(portProblem(row, done.error));
+    }
+  }
+
+  #raisePorts(ports: readonly PortRow[], facts: HostFacts, problems: Problem[]): void {
+    for (const row of ports) {
+      const link = facts.linksByName.get(row.interface);
+      const prepared = link && this.#prepared.get(link.index);
+      if (!prepared) continue;
+      if (prepared.raised && !link.up) this.#drifted.push(`${link.name} was down`);
+      const done = raisePort(this.#kernel, link);
+      if (done.ok) this.#prepared.set(link.index, { ...prepared, raised: true });
+      else problems.push(portProblem(row, done.error));
+    }
+  }
+
+  #releasePorts(ports: readonly PortRow[], facts: HostFacts, problems: Problem[]): void {
+    const wanted = new Set(
+      ports.flatMap((row) => facts.linksByName.get(row.interface)?.index ?? []),
+    );
+    for (const ifindex of this.#kernel.datapath.attachedTo("port")) {
+      if (wanted.has(ifindex)) continue;
+      const done = releasePort(this.#kernel, ifindex);
+      if (done.ok) this.#prepared.delete(ifindex);
+      else problems.push(problemOf("port", `interface ${ifindex}`, done.error));
+    }
+  }
+
+  /** Last of all, when every table is filled. */
+  #attachUplinks(rows: readonly Row[], facts: HostFacts, problems: Problem[]): void {
+    const { datapath } = this.#kernel;
+    const wanted = new Set<number>();
+    for (const row of rows) {
+      if (row.table !== "uplink") continue;
+      const link = facts.linksByName.get(row.interface);
+      const problem = uplinkProblem(row, link ?? null);
+      if (problem) problems.push(problem);
+      if (!link) continue;
+      wanted.add(link.index);
+      const done = datapath.attach("uplink", link.index);
+      if (!done.ok) problems.push(problemOf("uplink", row.interface, done.error));
+    }
+    for (const ifindex of datapath.attachedTo("uplink"))
+      if (!wanted.has(ifindex)) datapath.detach("uplink", ifindex);
+  }
+
+  #keepIdleDevice(rows: readonly Row[], facts: HostFacts, problems: Problem[]): void {
+    const settings = rows.find((row) => row.table === "settings");
+    if (!settings) return;
+    const links = [...facts.linksByName.values()];
+    if (this.#idle?.at === "occupied" && monotonicMs() < this.#idleAgainMs) return;
+    if (this.#idle?.at === "ready" && !isThere(links, this.#idle.ifindex))
+      this.#drifted.push("the idle device was gone");
+    const idle = prepareIdleDevice(this.#kernel, settings.vxlanPort, links);
+    if (!idle.ok) {
+      problems.push(problemOf("idle-device", `UDP port ${settings.vxlanPort}`, idle.error));
+      return;
+    }
+    this.#idle = idle.value;
+    if (idle.value.at === "occupied") this.#idleAgainMs = monotonicMs() + OCCUPIED_MS;
+  }
+
+  /** Next hops that no peer has any more: the kernel need not keep them resolved. */
+  #releaseNextHops(): void {
+    const { netlink, datapath } = this.#kernel;
+    const inUse = entriesOf(datapath.applied, "adjacency");
+    for (const { oif, address } of this.#adjacencies.retain(inUse)) {
+      const ip = parseIp(address);
+      const done: Result<unknown, DeviceError> = ip
+        ? unmanageNeighbour(netlink, oif, ip)
+        : ok(null);
+      if (!done.ok) log("warning", "a next hop is not let go", { ...done.error });
+    }
+  }
+
+  #settleDrift(entries: number): void {
+    const found = entries + this.#drifted.length;
+    if (found === 0) return;
+    this.#drift = {
+      entries: this.#drift.entries + found,
+      repairs: this.#drift.repairs + 1,
+      lastAt: timestamp(),
+    };
+    log("warning", "the kernel was not as we left it", { entries, devices: this.#drifted });
+    this.#drifted = [];
+  }
+
+  #tell(problems: readonly Problem[]): void {
+    const before = new Set(this.#problems.map((p) => p.message));
+    for (const problem of problems)
+      if (!before.has(problem.message)) log("error", problem.message, { ...problem });
+    this.#problems = problems;
+  }
+}
+
+const isThere = (links: readonly Link[], ifindex: number): boolean =>
+  links.some((link) => link.index === ifindex);
+
+const portProblem = (row: PortRow, error: DeviceError): Problem =>
+  problemOf("port", `${row.tenant}/${row.name}`, error);

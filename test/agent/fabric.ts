@@ -1,0 +1,399 @@
+/**
+ * Two hosts joined by a cable, each with an agent, and workloads of two tenants that use the same addresses and
+ * MACs: everything in namespaces of one test process, gone when the test ends.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { TestContext } from "node:test";
+import { ask } from "../../src/io/agent-client.ts";
+
+export const WEFT: string = resolve(import.meta.dirname, "../../bin/weft");
+
+export type HostName = "h1" | "h2";
+export type TenantName = "a" | "b";
+
+/** A document of the intent, open to the test's changes. */
+export interface Document {
+  kind: string;
+  metadata: { name: string; tenant?: string };
+  spec: Record<string, unknown>;
+}
+
+export interface Status {
+  readonly ready: boolean;
+  readonly stale: boolean;
+  readonly revision: string;
+  readonly pid: number;
+  readonly findings: readonly { readonly code: string }[];
+  readonly problems: readonly { readonly code: string; readonly message: string }[];
+  readonly ports: readonly { readonly port: string; readonly state: string }[];
+  readonly unreachableHosts: readonly string[];
+  readonly idleDevice: { readonly at: string; readonly ifindex?: number } | null;
+  readonly drift: { readonly entries: number; readonly repairs: number };
+  readonly writes: { readonly set: number; readonly removed: number };
+  readonly rssOctets: number;
+}
+
+export interface Counters {
+  readonly verdicts: readonly {
+    readonly name: string;
+    readonly packets: number;
+    readonly octets: number;
+  }[];
+  readonly ports: readonly {
+    readonly port: string;
+    readonly fromPackets: number;
+    readonly toPackets: number;
+    readonly dropped: number;
+  }[];
+  readonly eventsLost: number;
+}
+
+export interface FabricOptions {
+  readonly encapsulations?: readonly string[];
+  readonly underlay?: "ipv4" | "ipv6";
+  /** Further words for every `weft agent`. */
+  readonly agent?: readonly string[];
+}
+
+let made = 0;
+
+export class Fabric {
+  readonly directory: string;
+  readonly documents: Document[];
+  readonly #name: string;
+  readonly #options: FabricOptions;
+  readonly #agents = new Map<HostName, AgentProcess>();
+
+  private constructor(options: FabricOptions) {
+    this.#name = `weft-t-agent${process.pid}-${++made}`;
+    this.#options = options;
+    this.directory = mkdtempSync(join(tmpdir(), "weft-t-agent-"));
+    this.documents = documentsOf(options);
+  }
+
+  /** Namespaces, cable and workloads; no agent yet. */
+  static make(t: TestContext, options: FabricOptions = {}): Fabric {
+    const fabric = new Fabric(options);
+    t.after(() => fabric.#remove());
+    fabric.#build();
+    fabric.write();
+    return fabric;
+  }
+
+  /** The same with both agents, ready. */
+  static async running(t: TestContext, options: FabricOptions = {}): Promise<Fabric> {
+    const fabric = Fabric.make(t, options);
+    await Promise.all([fabric.start("h1").ready(), fabric.start("h2").ready()]);
+    return fabric;
+  }
+
+  namespace(what: string): string {
+    return `${this.#name}-${what}`;
+  }
+
+  /** Where everything of a host's agent is: its sockets here, its state beneath. */
+  run(host: HostName): string {
+    return join(this.directory, host);
+  }
+
+  pins(host: HostName): string {
+    return join(this.directory, "bpf", host);
+  }
+
+  get intent(): string {
+    return join(this.directory, "intent");
+  }
+
+  document(kind: string, name: string, tenant?: TenantName): Document {
+    const found = this.documents.find(
+      (d) => d.kind === kind && d.metadata.name === name && d.metadata.tenant === tenant,
+    );
+    assert.ok(found, `no ${kind} ${name}`);
+    return found;
+  }
+
+  drop(document: Document): void {
+    this.documents.splice(this.documents.indexOf(document), 1);
+  }
+
+  write(): void {
+    this.writeText(
+      this.documents
+        .map((d) => JSON.stringify({ apiVersion: "weft.network/v1alpha1", ...d }))
+        .join("\n---\n"),
+    );
+  }
+
+  writeText(text: string): void {
+    writeFileSync(join(this.intent, "all.yaml"), text);
+  }
+
+  agentWords(host: HostName): readonly string[] {
+    return [
+      ...["agent", "--intent", this.intent, "--host", host, "--run", this.run(host)],
+      ...["--pins", this.pins(host), "--state", join(this.run(host), "state")],
+    ];
+  }
+
+  start(host: HostName, ...words: readonly string[]): AgentProcess {
+    const all = [...this.agentWords(host), ...(this.#options.agent ?? []), ...words];
+    const agent = new AgentProcess(this.namespace(host), all);
+    this.#agents.set(host, agent);
+    return agent;
+  }
+
+  agent(host: HostName): AgentProcess {
+    const agent = this.#agents.get(host);
+    assert.ok(agent, `no agent on ${host}`);
+    return agent;
+  }
+
+  async status(host: HostName): Promise<Status> {
+    const answer = await ask(join(this.run(host), "read.sock"), "/status");
+    assert.ok(answer.ok, JSON.stringify(answer));
+    return JSON.parse(JSON.stringify(answer.value));
+  }
+
+  async counters(host: HostName): Promise<Counters> {
+    const answer = await ask(join(this.run(host), "read.sock"), "/counters");
+    assert.ok(answer.ok, JSON.stringify(answer));
+    return JSON.parse(JSON.stringify(answer.value));
+  }
+
+  /** Packets of one verdict since the host's maps were made. */
+  async counted(host: HostName, verdict: string): Promise<number> {
+    const { verdicts } = await this.counters(host);
+    return verdicts.find((v) => v.name === verdict)?.packets ?? Number.NaN;
+  }
+
+  /** Waits until a host's status is as wanted. */
+  async until(
+    host: HostName,
+    what: string,
+    wanted: (status: Status) => boolean,
+    withinMs = 10_000,
+  ): Promise<Status> {
+    const end = performance.now() + withinMs;
+    for (;;) {
+      const status = await this.status(host);
+      if (wanted(status)) return status;
+      assert.ok(
+        performance.now() < end,
+        `${what}: not within ${withinMs} ms: ${JSON.stringify(status)}`,
+      );
+      await sleep(50);
+    }
+  }
+
+  /** Runs a program in a namespace; fails if it fails. */
+  exec(what: string, file: string, ...words: readonly string[]): string {
+    return execFileSync("nsenter", [`--net=/run/netns/${this.namespace(what)}`, file, ...words], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  }
+
+  ip(what: string, line: string): string {
+    return this.exec(what, "ip", ...line.split(" "));
+  }
+
+  /** Whether a workload gets an answer from 10.1.0.x of its own network. */
+  pings(workload: string, host: number, seconds = 1): boolean {
+    const words = ["-c", "1", "-W", String(seconds), "-q", `10.1.0.${host}`];
+    const name = `--net=/run/netns/${this.namespace(workload)}`;
+    return spawnSync("nsenter", [name, "ping", ...words], { stdio: "ignore" }).status === 0;
+  }
+
+  /** A link as `ip -j -d` tells it, or null. */
+  link(what: string, name: string): Link | null {
+    const found = spawnSync("ip", ["-n", this.namespace(what), "-j", "-d", "link", "show", name], {
+      encoding: "utf8",
+    });
+    if (found.status !== 0) return null;
+    const links: readonly Link[] = JSON.parse(found.stdout);
+    return links[0] ?? null;
+  }
+
+  links(what: string): readonly Link[] {
+    return JSON.parse(this.ip(what, "-j -d link show"));
+  }
+
+  /** Names of pinned links: "port-3". */
+  pinnedLinks(host: HostName): readonly string[] {
+    return readdirSync(join(this.pins(host), "links")).sort();
+  }
+
+  /** Adds a workload whose host end is called `device`; `index` asks for an ifindex of the host end. */
+  addWorkload(
+    workload: string,
+    host: HostName,
+    device: string,
+    address: string,
+    index?: number,
+  ): void {
+    const space = this.namespace(workload);
+    spawnSync("ip", ["netns", "add", space], { stdio: "ignore" });
+    const number = index === undefined ? "" : ` index ${index}`;
+    this.ip(host, `link add ${device}${number} type veth peer name eth0 netns ${space}`);
+    this.ip(workload, `link set eth0 address ${macOf(address)} mtu 1500 up`);
+    this.ip(workload, "link set lo up");
+    this.ip(workload, `address add ${address}/24 dev eth0`);
+  }
+
+  #build(): void {
+    mkdirSync(this.intent, { recursive: true });
+    mkdirSync(join(this.directory, "bpf"));
+    execFileSync("mount", ["-t", "bpf", "bpf", join(this.directory, "bpf")]);
+    for (const host of ["h1", "h2"]) execFileSync("ip", ["netns", "add", this.namespace(host)]);
+    this.ip(
+      "h1",
+      `link add up0 mtu 1600 type veth peer name up0 mtu 1600 netns ${this.namespace("h2")}`,
+    );
+    for (const [host, n] of [
+      ["h1", 1],
+      ["h2", 2],
+    ] as const) {
+      this.ip(host, `link set up0 address 02:00:00:00:ff:0${n} up`);
+      this.ip(host, "link set lo up");
+      this.ip(host, `address add 192.0.2.${n}/24 dev up0`);
+      this.ip(host, `address add 2001:db8::${n}/64 dev up0 nodad`);
+      for (const tenant of ["a", "b"])
+        this.addWorkload(`${tenant}${n}`, host, `port-${tenant}`, `10.1.0.${n}`);
+    }
+  }
+
+  #remove(): void {
+    for (const agent of this.#agents.values()) agent.kill();
+    for (const name of readdirSync("/run/netns"))
+      if (name.startsWith(`${this.#name}-`)) spawnSync("ip", ["netns", "delete", name]);
+    spawnSync("umount", [join(this.directory, "bpf")]);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+export interface Link {
+  readonly ifindex: number;
+  readonly ifname: string;
+  readonly flags: readonly string[];
+  readonly mtu: number;
+  readonly inet6_addr_gen_mode?: string;
+}
+
+export const isUp = (link: Link | null): boolean => link?.flags.includes("UP") ?? false;
+
+/** 02:00:00:00:00:nn of 10.1.0.nn. */
+export function macOf(address: string): string {
+  const last = Number(address.split(".")[3]);
+  return `02:00:00:00:00:${last.toString(16).padStart(2, "0")}`;
+}
+
+/** A `weft agent` in a namespace. */
+export class AgentProcess {
+  out: string = "";
+  err: string = "";
+  readonly exited: Promise<number | null>;
+  readonly #child: ChildProcess;
+
+  constructor(namespace: string, words: readonly string[]) {
+    const enter = `--net=/run/netns/${namespace}`;
+    this.#child = spawn("nsenter", [enter, WEFT, ...words], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child.stdout?.on("data", (part) => {
+      this.out += part;
+    });
+    this.#child.stderr?.on("data", (part) => {
+      this.err += part;
+    });
+    this.exited = new Promise((settle) => this.#child.on("close", (code) => settle(code)));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  kill(signal: NodeJS.Signals = "SIGKILL"): void {
+    this.#child.kill(signal);
+  }
+
+  /** Until it says so; fails when it ends before. */
+  async ready(withinMs = 30_000): Promise<this> {
+    const end = performance.now() + withinMs;
+    let ended = false;
+    void this.exited.then(() => {
+      ended = true;
+    });
+    while (!this.out.includes('{"ready":true}')) {
+      assert.ok(!ended, `the agent ended: ${this.err}`);
+      assert.ok(performance.now() < end, `not ready within ${withinMs} ms: ${this.err}`);
+      await sleep(20);
+    }
+    return this;
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+    this.kill(signal);
+    return await this.exited;
+  }
+
+  /** Of /proc/PID/status, in octets: "VmRSS", "VmHWM". */
+  memory(field: string): number {
+    const line = readFileSync(`/proc/${this.pid}/status`, "utf8")
+      .split("\n")
+      .find((l) => l.startsWith(`${field}:`));
+    return 1024 * Number(line?.split(/\s+/)[1]);
+  }
+
+  /** Log lines, parsed. */
+  log(): readonly Record<string, unknown>[] {
+    return this.err
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line));
+  }
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise((settle) => setTimeout(settle, ms));
+
+function documentsOf({ encapsulations = ["vxlan"], underlay = "ipv4" }: FabricOptions): Document[] {
+  const tenants = ["a", "b"] as const;
+  return [
+    { kind: "Fabric", metadata: { name: "f" }, spec: { numbering: "nvgre-safe" } },
+    ...[1, 2].map((n) => ({
+      kind: "Host",
+      metadata: { name: `h${n}` },
+      spec: {
+        uplinks: [{ interface: "up0", mtu: 1600 }],
+        vteps: [`192.0.2.${n}`, `2001:db8::${n}`],
+      },
+    })),
+    ...tenants.map((name) => ({ kind: "Tenant", metadata: { name }, spec: {} })),
+    ...tenants.map((tenant, i) => ({
+      kind: "Network",
+      metadata: { name: "net", tenant },
+      spec: { subnets: ["10.1.0.0/24"], encapsulations, vni: 11000 + 1000 * i, underlay },
+    })),
+    ...tenants.flatMap((tenant) => [1, 2].map((n) => portDocument(tenant, n, `h${n}`))),
+  ];
+}
+
+export function portDocument(
+  tenant: TenantName,
+  n: number,
+  host: string,
+  device = `port-${tenant}`,
+): Document {
+  return {
+    kind: "Port",
+    metadata: { name: `p${n}`, tenant },
+    spec: {
+      network: "net",
+      host,
+      interface: device,
+      mac: macOf(`10.1.0.${n}`),
+      addresses: [`10.1.0.${n}`],
+    },
+  };
+}
