@@ -48,7 +48,7 @@ export async function checkPreconditions(
 
 function checkMachine(config: AgentConfig): Result<null, Refusal> {
   if (process.getuid?.() !== 0)
-    return refuse(EXIT.unable, "not root: bpf(2) and netlink need it (run as root)");
+    return refuse(EXIT.unable, "not root: bpf(2) and netlink need it (sudo weft agent …)");
   const [major = 0, minor = 0] = release().split(".").map(Number);
   if (major < KERNEL_MIN[0] || (major === KERNEL_MIN[0] && minor < KERNEL_MIN[1]))
     return refuse(

@@ -263,7 +263,7 @@ export class Reconciler {
       repairs: this.#drift.repairs + 1,
       lastAt: timestamp(),
     };
-    log("warning", "the kernel was not as we left it", { entries, devices: this.#drifted });
+    log("warning", "the kernel is not what we left", { entries, devices: this.#drifted });
     this.#drifted = [];
   }
 

@@ -13,7 +13,7 @@ export const AGENT_OPTIONS: readonly Option[] = [
   { flags: "--socket <path>", summary: "the agent's read.sock (default /run/weft/read.sock)" },
   { flags: "--host <name>", summary: "a host of a lab on this machine" },
   { flags: "--lab <name>", summary: "which lab, if several have that host" },
-  { flags: "--json", summary: "answer as JSON" },
+  { flags: "--json", summary: "answer in JSON" },
 ];
 
 /** The socket meant, or null after saying why there is none. */

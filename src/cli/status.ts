@@ -46,7 +46,7 @@ export const status: Command = {
           shell.out(`  ${port.port}: ${port.interface} is ${port.state}`);
       if (s.drift.repairs > 0)
         shell.out(
-          `  ${s.drift.entries} entries were not as left, in ${s.drift.repairs} repairs, last ${s.drift.lastAt}`,
+          `  ${s.drift.entries} entries were not what we left, in ${s.drift.repairs} repairs, last ${s.drift.lastAt}`,
         );
     }
     return sound ? EXIT.ok : EXIT.found;

@@ -266,11 +266,11 @@ export class Fabric {
     }
   }
 
-  #remove(): void {
-    for (const agent of this.#agents.values()) agent.kill();
+  async #remove(): Promise<void> {
+    for (const agent of this.#agents.values()) await agent.stop("SIGKILL");
     for (const name of readdirSync("/run/netns"))
-      if (name.startsWith(`${this.#name}-`)) spawnSync("ip", ["netns", "delete", name]);
-    spawnSync("umount", [join(this.directory, "bpf")]);
+      if (name.startsWith(`${this.#name}-`)) execFileSync("ip", ["netns", "delete", name]);
+    execFileSync("umount", [join(this.directory, "bpf")]);
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

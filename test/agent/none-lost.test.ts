@@ -1,0 +1,104 @@
+/**
+ * The datapath outlives its agent: nothing of an established flow is lost, doubled or reordered when agents are
+ * killed, ended, started again, replaced by others with other instructions or another map layout, or told a new
+ * intent about something else. WEFT_REPEATS=20 is the long run.
+ */
+import assert from "node:assert/strict";
+import { existsSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { Fabric, type HostName, portDocument, sleep } from "./fabric.ts";
+import { buildFlows, Traffic } from "./traffic.ts";
+import { buildVariant, programTags } from "./variant.ts";
+
+const REPEATS = Number(process.env.WEFT_REPEATS ?? "2");
+const HOSTS: readonly HostName[] = ["h1", "h2"];
+
+let flows = "";
+before(() => {
+  flows = buildFlows();
+});
+
+interface Run {
+  readonly fabric: Fabric;
+  readonly turn: number;
+  /** Objects with other instructions. */
+  readonly variant: string;
+}
+
+const both = async (act: (host: HostName) => Promise<unknown>): Promise<void> => {
+  await Promise.all(HOSTS.map(act));
+};
+
+/** What happens mid-stream, to both hosts at once; every repeat starts with both agents ready. */
+const events: Readonly<Record<string, (run: Run) => Promise<void>>> = {
+  "kill -9, and a new start": async ({ fabric }) => {
+    await both((host) => fabric.agent(host).stop("SIGKILL"));
+    await sleep(200);
+    await both((host) => fabric.start(host).ready());
+  },
+  "SIGTERM, and a new start": async ({ fabric }) => {
+    await both(async (host) => assert.equal(await fabric.agent(host).stop(), 0));
+    await sleep(200);
+    await both((host) => fabric.start(host).ready());
+  },
+  "upgrade to other instructions": async ({ fabric, turn, variant }) => {
+    const before = HOSTS.map((host) => programTags(fabric, host));
+    await both((host) => fabric.agent(host).stop("SIGKILL"));
+    const words = turn % 2 === 0 ? ["--objects", variant] : [];
+    await both((host) => fabric.start(host, ...words).ready());
+    for (const [i, host] of HOSTS.entries()) {
+      const after = programTags(fabric, host);
+      assert.deepEqual([...after.keys()], [...(before[i]?.keys() ?? [])]);
+      for (const [name, tag] of after)
+        assert.notEqual(tag, before[i]?.get(name), `${host} ${name} runs the old instructions`);
+    }
+  },
+  "upgrade to another map layout": async ({ fabric }) => {
+    await both((host) => fabric.agent(host).stop("SIGKILL"));
+    // To the next agent these are the maps of another version, with that version's programs at work on them.
+    for (const host of HOSTS)
+      renameSync(join(fabric.pins(host), "v1"), join(fabric.pins(host), "v0"));
+    await both((host) => fabric.start(host).ready());
+    for (const host of HOSTS) {
+      assert.ok(existsSync(join(fabric.pins(host), "v1", "fdb")));
+      assert.ok(!existsSync(join(fabric.pins(host), "v0")), "the old maps are still pinned");
+    }
+  },
+  "an intent about something else": async ({ fabric, turn }) => {
+    const device = `port-x${turn}`;
+    fabric.addWorkload("x1", "h1", device, "10.1.0.77");
+    const port = portDocument("a", 77, "h1", device);
+    fabric.documents.push(port);
+    fabric.write();
+    await fabric.until("h1", "the port is in force", (s) => s.ports.length === 3);
+    await fabric.until("h1", "it carries", () => fabric.pings("x1", 2));
+    fabric.drop(port);
+    fabric.write();
+    await fabric.until("h1", "the port is gone", (s) => s.ports.length === 2);
+    fabric.ip("h1", `link delete ${device}`);
+  },
+};
+
+for (const [encapsulation, underlay] of [
+  ["vxlan", "ipv4"],
+  ["nvgre", "ipv4"],
+] as const)
+  for (const [what, event] of Object.entries(events))
+    test(`${encapsulation}: ${what}, ${REPEATS} times: none lost`, async (t) => {
+      const fabric = await Fabric.running(t, { encapsulations: [encapsulation], underlay });
+      const variant = what.includes("instructions") ? buildVariant(fabric.directory) : "";
+      assert.ok(fabric.pings("a1", 2, 3));
+      for (let turn = 0; turn < REPEATS; turn++) {
+        const traffic = await Traffic.start(fabric, "a", flows);
+        await sleep(200);
+        await event({ fabric, turn, variant });
+        await sleep(200);
+        const { sent, ...bad } = await traffic.stop();
+        assert.deepEqual(
+          bad,
+          { lost: 0, duplicated: 0, reordered: 0, errors: 0 },
+          `repeat ${turn}, of ${sent} sent`,
+        );
+      }
+    });
