@@ -87,7 +87,7 @@ for (const file of files) {
     if (layer.pure) assert.doesNotMatch(code, ambient);
     if (!file.startsWith("src/io/env.")) assert.doesNotMatch(code, /\bprocess\.env\b/);
     assert.doesNotMatch(code, /\.localeCompare\(/, "text is ordered by code unit");
-    for (const line of code.split("\n"))
+    for (const line of code.replaceAll(/"(?:[^"\\\n]|\\.)*"|`[^`]*`/g, '""').split("\n"))
       if (!/^\s*(?:import|export)\b|^\s*(?:type )?\w+ as \w+,?$|\/\/ brand$/.test(line))
         assert.doesNotMatch(
           line,

@@ -73,6 +73,9 @@ export interface Writes {
   readonly removed: number;
 }
 
+/** Of a link's name: "port-3". */
+const ifindexOf = (link: string): number => Number(link.split("-")[1]);
+
 export class Datapath {
   readonly #mapsDir: string;
   readonly #linksDir: string;
@@ -262,16 +265,24 @@ export class Datapath {
    * way the program is gone, and must be attached before anything else is done there.
    */
   dropDeadLinks(present: ReadonlySet<number>): Result<readonly string[], BpfError> {
-    const lost: string[] = [];
-    for (const [name, fd] of [...this.#links]) {
+    const dead = this.deadLinks();
+    if (!dead.ok) return dead;
+    for (const name of dead.value) {
+      const fd = this.#links.get(name);
+      if (fd !== undefined) this.#forget(name, fd);
+    }
+    return ok(dead.value.filter((name) => present.has(ifindexOf(name))));
+  }
+
+  /** Names of links that hold no interface. */
+  deadLinks(): Result<readonly string[], BpfError> {
+    const dead: string[] = [];
+    for (const [name, fd] of this.#links) {
       const on = linkIfindex(fd);
       if (!on.ok) return on;
-      const ifindex = Number(name.split("-")[1]);
-      if (on.value === ifindex) continue;
-      this.#forget(name, fd);
-      if (present.has(ifindex)) lost.push(name);
+      if (on.value !== ifindexOf(name)) dead.push(name);
     }
-    return ok(lost);
+    return ok(dead);
   }
 
   /** Pins that somebody has removed are made again, or the datapath would end with us; how many there were. */

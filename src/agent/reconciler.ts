@@ -142,11 +142,13 @@ export class Reconciler {
     const { datapath } = this.#kernel;
     const read = datapath.read();
     const pins = datapath.repin();
-    for (const done of [read, pins])
+    const links = datapath.deadLinks();
+    for (const done of [read, pins, links])
       if (!done.ok) log("error", "the datapath cannot be audited", { ...done.error });
     const entries = (read.ok ? read.value : 0) + (pins.ok ? pins.value : 0);
     if (entries > 0) this.#settleDrift(entries);
-    return entries > 0;
+    // The pass counts what it finds dead.
+    return entries > 0 || (links.ok && links.value.length > 0);
   }
 
   #renew(): void {

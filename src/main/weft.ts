@@ -27,6 +27,12 @@ const shell: Shell = {
   err: (line: string) => void process.stderr.write(`${line}\n`),
 };
 
+// `weft … | head` ends when the reader has had enough; that is no failure of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(EXIT.ok);
+});
+
 async function main(argv: readonly string[]): Promise<void> {
   const program = new Program("weft")
     .description("Network virtualization for AI clusters: VXLAN and NVGRE overlays on eBPF.")

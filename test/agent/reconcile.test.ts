@@ -1,7 +1,7 @@
 /** Whatever somebody else changes under a running agent is put right, and told. */
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Fabric, isUp, portDocument, type Status, sleep } from "./fabric.ts";
@@ -59,18 +59,24 @@ const damages: Readonly<Record<string, (fabric: Fabric) => void>> = {
 
 /** All that `damages` can reach, as it should be. */
 function picture(fabric: Fabric): object {
-  const tables = ["fdb", "attach", "vni_in", "flood", "flood_member", "port", "admit"];
-  const lines = (name: string): readonly string[] =>
-    entries(fabric, name)
-      .map(({ key, value }) => `${key.join("")} ${value.join("")}`)
-      .sort();
+  const tables = ["fdb", "attach", "vni_in", "admit"];
+  const lines = (name: string): readonly string[] | null =>
+    existsSync(table(fabric, name))
+      ? entries(fabric, name)
+          .map(({ key, value }) => `${key.join("")} ${value.join("")}`)
+          .sort()
+      : null;
   const port = fabric.link("h1", "port-a");
   return {
-    tables: tables.filter((name) => !name.startsWith("flood")).map(lines),
+    tables: tables.map(lines),
     // Generations count up with each repair.
     floods: ["flood", "flood_member"].map((name) => entries(fabric, name).length),
     links: fabric.pinnedLinks("h1").map((name) => name.replace(/idle-\d+/, "idle")),
-    attached: bpftool<readonly { readonly tc?: readonly object[] }[]>("link", "show").length > 0,
+    detached: fabric.pinnedLinks("h1").filter((name) => {
+      const path = join(fabric.pins("h1"), "links", name);
+      const link: { readonly ifindex?: number } = bpftool("link", "show", "pinned", path);
+      return link.ifindex === 0;
+    }),
     port: { up: isUp(port), mtu: port?.mtu, arp: !port?.flags.includes("NOARP") },
     idle: isUp(fabric.link("h1", "weft-idle4789")),
   };
@@ -128,11 +134,12 @@ test("an intent that changes is in force within seconds", async (t) => {
   await t.test("a network gets another number", async () => {
     fabric.document("Network", "net", "a").spec.vni = 11042;
     fabric.write();
-    const decapsulated = (): boolean => fabric.pings("a1", 2) && fabric.pings("a2", 1);
-    await eventually(() => assert.ok(decapsulated()));
-    const numbers = entries(fabric, "vni_in").map(({ key }) => key.slice(16, 20).join(" "));
-    assert.ok(numbers.includes("0x22 0x2b 0x00 0x00"), numbers.join(", ")); // 11042
-    assert.ok(!numbers.includes("0xf8 0x2a 0x00 0x00"), "the old number is still admitted"); // 11000
+    const numbers = (): readonly string[] =>
+      entries(fabric, "vni_in").map(({ key }) => key.slice(16, 20).join(" "));
+    // 11042 and 12000; no 11000 any more.
+    const wanted = ["0x22 0x2b 0x00 0x00", "0xe0 0x2e 0x00 0x00"];
+    await eventually(() => assert.deepEqual(numbers().toSorted(), wanted.toSorted()), 4000);
+    await eventually(() => assert.ok(fabric.pings("a1", 2) && fabric.pings("a2", 1)), 4000);
     assert.ok(fabric.pings("b1", 2), "the other tenant is cut off");
   });
   await t.test("encapsulations are swapped", async () => {
@@ -161,8 +168,6 @@ test("a port's interface may come late, go, and come again under the same number
     if (turn === 3) break;
     fabric.addWorkload("late", "h1", "port-late", "10.1.0.9", 4711);
     await eventually(() => assert.ok(fabric.pings("late", 2)));
-    const attached: readonly { readonly tcx?: unknown }[] = bpftool("link", "show");
-    assert.ok(attached.length > 0);
     fabric.ip("h1", "link delete port-late");
     await fabric.until("h1", "absent again", (s) => state(s) === "absent");
   }
@@ -187,7 +192,8 @@ test("a port forwards nothing until its rows are in", async (t) => {
 test("a port is quiet: no address, no ARP, no offload that breaks tunnels", async (t) => {
   const fabric = await Fabric.running(t);
   const port = fabric.link("h1", "port-a");
-  assert.ok(port?.flags.includes("NOARP") && isUp(port));
+  assert.ok(port);
+  assert.ok(port.flags.includes("NOARP") && isUp(port));
   assert.equal(port.inet6_addr_gen_mode, "none");
   assert.equal(fabric.ip("h1", "-6 address show dev port-a").trim(), "");
   assert.equal(fabric.ip("h1", "-6 address show dev weft-idle4789").trim(), "");
@@ -234,7 +240,7 @@ function capture(fabric: Fabric, filter: string, act: () => unknown): string {
         encoding: "utf8",
         stdio: ["ignore", "pipe", "ignore"],
       });
-      if (text.includes("192.0.2.1 >")) return text;
+      if (text !== "") return text;
     }
     return "";
   } finally {

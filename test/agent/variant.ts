@@ -44,6 +44,9 @@ export function programTags(fabric: Fabric, host: HostName): ReadonlyMap<string,
 
 /** What `bpftool -j` answers. */
 export function bpftool<T>(...words: readonly string[]): T {
-  const text = execFileSync("bpftool", ["-j", ...words], { encoding: "utf8" });
+  const text = execFileSync("bpftool", ["-j", ...words], {
+    encoding: "utf8",
+    maxBuffer: 64 << 20,
+  });
   return JSON.parse(text === "" ? "null" : text);
 }
