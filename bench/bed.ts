@@ -123,7 +123,7 @@ export const newBed = ({ mtu, gro, signal }: Pick<Bed, "mtu" | "gro" | "signal">
   prefix: `weft-t-bench-${process.pid}`,
   mtu,
   gro,
-  directory: mkdtempSync(join(tmpdir(), "weft-bench-")),
+  directory: mkdtempSync(join(tmpdir(), `weft-bench-${process.pid}-`)),
   signal,
 });
 

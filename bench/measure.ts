@@ -108,18 +108,18 @@ export const rate = (bed: Bed, ms: number, burst: number): Promise<Numbers> =>
     ...[`${CPU}`, `${ms}`, `${burst}`],
   ]);
 
+/** One TCP stream for so long: what stream.c prints. */
+export const stream = (bed: Bed, ms: number): Promise<Numbers> =>
+  numbersOf(bed, [
+    programFile("stream"),
+    ...[inNamespace(bed, 1), inNamespace(bed, 2), workloadAddress(2)],
+    ...[`${CPU}`, `${ms}`],
+  ]);
+
 /** Gbit/s. */
 async function measureStream(bed: Bed): Promise<number> {
   const rates: number[] = [];
-  for (let i = 0; i < STREAMS; i++) {
-    const argv = [inNamespace(bed, 1), inNamespace(bed, 2), workloadAddress(2)];
-    const stream = await numbersOf(bed, [
-      programFile("stream"),
-      ...argv,
-      ...[`${CPU}`, `${STREAM_MS}`],
-    ]);
-    rates.push(stream("mbps") / 1000);
-  }
+  for (let i = 0; i < STREAMS; i++) rates.push((await stream(bed, STREAM_MS))("mbps") / 1000);
   return figureOf(rates)?.median ?? 0;
 }
 

@@ -55,7 +55,7 @@ export function renderText(run: Run): string {
     return `${lines.join("\n")}\n`;
   }
   if (outcome === "trial")
-    lines.push("", `TRIAL: fewer than ${ROUNDS_MIN} rounds: shows nothing, meets no goal.`);
+    lines.push("", `TRIAL: fewer than ${ROUNDS_MIN} rounds: for orientation only.`);
   lines.push("", "goals");
   const names = run.contenders.map(({ name }) => name);
   for (const judged of judge(run.rounds, names)) lines.push(`  ${goalLine(judged)}`);

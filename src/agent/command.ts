@@ -39,6 +39,7 @@ export const agent: Command = {
     const say = (message: string): void => shell.err(`weft agent: ${message}`);
     const state = await checkPreconditions(config);
     if (!state.ok) {
+      for (const finding of state.error.findings) shell.err(finding);
       for (const message of state.error.messages) say(message);
       return state.error.exit;
     }

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { EXIT, type ExitCode } from "../base/command.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { compileHost, compileIntent } from "../intent/compile.ts";
-import type { Finding } from "../intent/intent.ts";
+import type { Finding, Intent } from "../intent/intent.ts";
 import { soundTenants } from "../intent/partial.ts";
 import { renderFinding } from "../intent/report.ts";
 import { readIntentFiles } from "../io/files.ts";
@@ -27,10 +27,12 @@ export interface Refusal {
   readonly exit: ExitCode;
   /** A line each. */
   readonly messages: readonly string[];
+  /** About the intent, a line each, with the place in front. */
+  readonly findings: readonly string[];
 }
 
 const refuse = (exit: ExitCode, ...messages: readonly string[]): Result<never, Refusal> =>
-  err({ exit, messages });
+  err({ exit, messages, findings: [] });
 
 /** The state to start from, or why not to start. */
 export async function checkPreconditions(
@@ -109,16 +111,21 @@ async function checkFirstIntent(config: AgentConfig): Promise<Result<null, Refus
   const files = await readIntentFiles(config.intentPath);
   if (!files.ok) return refuse(EXIT.usage, `${files.error.path}: ${files.error.detail}`);
   const { intent, findings, errors } = compileIntent(files.value);
-  const told = findings.map((finding: Finding) => renderFinding(finding));
   const usable = errors === 0 ? intent : config.partial ? soundTenants(intent, findings) : null;
-  if (!usable)
-    return refuse(
-      EXIT.found,
-      ...told,
-      `${errors} error${errors === 1 ? "" : "s"} in the intent: nothing is applied`,
-    );
+  const refusal = usable
+    ? checkFirstRows(config, usable)
+    : refuse(
+        EXIT.found,
+        `${errors} error${errors === 1 ? "" : "s"} in the intent: nothing is applied`,
+      );
+  const told = findings.map((finding: Finding) => renderFinding(finding));
+  return refusal.ok ? refusal : err({ ...refusal.error, findings: told });
+}
+
+/** The host's own part. */
+function checkFirstRows(config: AgentConfig, usable: Intent): Result<null, Refusal> {
   const problem = hostProblem(usable, config.host);
-  if (problem) return refuse(EXIT.usage, ...told, problem.message);
+  if (problem) return refuse(EXIT.usage, problem.message);
   const { rows } = compileHost(usable, config.host);
   const netlink = NetlinkSocket.open();
   if (!netlink.ok)
@@ -130,5 +137,5 @@ async function checkFirstIntent(config: AgentConfig): Promise<Result<null, Refus
   });
   netlink.value.close();
   const lines = problems.map((p) => `Host ${config.host}: ${p.message} (fix: ${p.suggestion})`);
-  return lines.length > 0 ? refuse(EXIT.unable, ...told, ...lines) : ok(null);
+  return lines.length > 0 ? refuse(EXIT.unable, ...lines) : ok(null);
 }

@@ -80,8 +80,10 @@ function writeList(
   const each = isLayout(field.of) ? LAYOUTS[field.of].octets : (field.each ?? 0);
   invariant(each > 0 && list.length * each <= field.octets, `${what} has too many elements`);
   for (const [i, item] of list.entries()) {
-    if (typeof item === "number") writeInteger(view, at + i * each, each, item, what);
-    else if (isLayout(field.of)) write(field.of, out, at + i * each, item);
+    if (typeof item === "number") {
+      invariant(!isLayout(field.of), `${what} holds structs`);
+      writeInteger(view, at + i * each, each, item, what);
+    } else if (isLayout(field.of)) write(field.of, out, at + i * each, item);
     else invariant(false, `${what} holds no structs`);
   }
 }

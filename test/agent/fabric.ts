@@ -140,8 +140,17 @@ export class Fabric {
   }
 
   start(host: HostName, ...words: readonly string[]): AgentProcess {
-    const all = [...this.agentWords(host), ...(this.#options.agent ?? []), ...words];
-    const agent = new AgentProcess(this.namespace(host), all);
+    return this.startThrough(host, [], ...words);
+  }
+
+  /** Through another program, which becomes weft in the end: ["setarch", "…"]. */
+  startThrough(
+    host: HostName,
+    program: readonly string[],
+    ...words: readonly string[]
+  ): AgentProcess {
+    const own = [...this.agentWords(host), ...(this.#options.agent ?? []), ...words];
+    const agent = new AgentProcess(this.namespace(host), [...program, WEFT, ...own]);
     this.#agents.set(host, agent);
     return agent;
   }
@@ -177,16 +186,11 @@ export class Fabric {
     wanted: (status: Status) => boolean,
     withinMs = 10_000,
   ): Promise<Status> {
-    const end = performance.now() + withinMs;
-    for (;;) {
+    return await eventually(async () => {
       const status = await this.status(host);
-      if (wanted(status)) return status;
-      assert.ok(
-        performance.now() < end,
-        `${what}: not within ${withinMs} ms: ${JSON.stringify(status)}`,
-      );
-      await sleep(50);
-    }
+      assert.ok(wanted(status), `not yet: ${what}: ${JSON.stringify(status)}`);
+      return status;
+    }, withinMs);
   }
 
   /** Runs a program in a namespace; fails if it fails. */
@@ -300,7 +304,7 @@ export class AgentProcess {
 
   constructor(namespace: string, words: readonly string[]) {
     const enter = `--net=/run/netns/${namespace}`;
-    this.#child = spawn("nsenter", [enter, WEFT, ...words], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn("nsenter", [enter, ...words], { stdio: ["ignore", "pipe", "pipe"] });
     this.#child.stdout?.on("data", (part) => {
       this.out += part;
     });
@@ -356,6 +360,19 @@ export class AgentProcess {
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((settle) => setTimeout(settle, ms));
+
+/** Until `check` no longer throws; what it answers. */
+export async function eventually<T>(check: () => T | Promise<T>, withinMs = 8000): Promise<T> {
+  const end = performance.now() + withinMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (thrown) {
+      if (performance.now() > end) throw thrown;
+    }
+    await sleep(50);
+  }
+}
 
 function documentsOf({ encapsulations = ["vxlan"], underlay = "ipv4" }: FabricOptions): Document[] {
   const tenants = ["a", "b"] as const;

@@ -54,11 +54,11 @@ const commandOf = (pid: string): string => {
   }
 };
 
-/** The bench's own directory, as the one bpffs mounted for it shows. */
-const sessionOf = (before: ReadonlySet<string>): string => {
-  const fresh = mounts().filter((path) => !before.has(path));
-  assert.equal(fresh.length, 1, `expected one new bpffs of the bench, found ${fresh.join(" ")}`);
-  return (fresh[0] ?? "").replace(/\/bpf$/, "");
+/** The bench's own directory, as the bpffs mounted for it shows; other benches may run beside it. */
+const sessionOf = (pid: number): string => {
+  const own = mounts().filter((path) => path.startsWith(`/tmp/weft-bench-${pid}-`));
+  assert.equal(own.length, 1, `expected one bpffs of bench ${pid}, found ${own.join(" ")}`);
+  return (own[0] ?? "").replace(/\/bpf$/, "");
 };
 
 const mounts = (): readonly string[] =>
@@ -85,13 +85,12 @@ async function until(what: string, holds: () => boolean, withinMs: number): Prom
 }
 
 test("a stopped bench leaves no namespace, mount, directory or program", async (context) => {
-  const before = new Set(mounts());
   const bench = start("datapath", "--rounds", "1", "--only", "redirect");
   const pid = bench.child.pid ?? 0;
   let session = "";
   context.after(() => cleanUp(bench, session));
   await until("the first sample", () => bench.said().includes("round 1/1 bridge "), 60_000);
-  session = sessionOf(before);
+  session = sessionOf(pid);
   assert.equal(namespacesOf(pid).length, 4, "it was in the middle of it");
   bench.child.kill("SIGINT");
   assert.equal(await bench.ended, 1);
@@ -101,12 +100,11 @@ test("a stopped bench leaves no namespace, mount, directory or program", async (
 });
 
 test("a round measures every contender that was asked for", async (context) => {
-  const before = new Set(mounts());
   const bench = start("datapath", "--rounds", "1", "--only", "weft-vxlan", "--json");
   let session = "";
   context.after(() => cleanUp(bench, session));
   await until("the first sample", () => bench.said().includes("round 1/1 bridge "), 60_000);
-  session = sessionOf(before);
+  session = sessionOf(bench.child.pid ?? 0);
   const code = await bench.ended;
   assert.ok(code === 0 || /"outcome":"void"/.test(bench.answered()), bench.said());
   const { rounds, samples, outcome, figures } = JSON.parse(bench.answered());

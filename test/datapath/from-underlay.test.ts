@@ -535,11 +535,14 @@ describe("the class of the inner packet", () => {
   });
 
   test("sums stay right whatever they are", () => {
-    for (let id = 0; id < 65_536; id += 257) {
+    for (let id = 0; id < 65_536; id++) {
       const body = packet(4, 2);
       body.set(u16(id), 18);
       body.set([0, 0], 24);
-      body.set(u16(checksum(body.slice(14, 34))), 24);
+      const sum = checksum(body.subarray(14, 34));
+      body.set(u16(sum), 24);
+      // Some of all, and the one whose difference takes two rounds of folding.
+      if (id % 257 !== 0 && sum !== 0xffe8) continue;
       const { octets } = rig.run("uplink", viaVxlan(body, { tos: 0xeb }), "uplink");
       assert.equal(octets[15], 0xeb);
       assert.equal(checksum(octets.slice(14, 34)), 0, `id ${id}`);
