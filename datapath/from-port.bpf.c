@@ -7,8 +7,30 @@
 #include "lib/guard.h"
 #include "lib/send.h"
 
-/* Ethernet, IPv4 with all options, TCP without: what the guards read in place. */
-#define GUARDED_OCTETS (14 + 60 + 20)
+/*
+ * Make readable what the guards read, and not an octet more: a TCP aggregate has its headers in the linear part
+ * and its payload in pages, and pulling even a little of that reallocates the whole head.
+ */
+always_inline void expose(struct __sk_buff *skb)
+{
+	__u32 want = sizeof(struct ethernet) + sizeof(struct ipv4) + TCP_OCTETS;
+	const struct ethernet *eth;
+	const struct ipv4 *ip;
+	const void *end;
+
+	linearize(skb, sizeof(*eth) + sizeof(*ip));
+	eth = (void *)(long)skb->data;
+	end = (void *)(long)skb->data_end;
+	ip = (const void *)(eth + 1);
+	if ((const void *)(ip + 1) > end)
+		return;
+	if (eth->type == bpf_htons(ETHERTYPE_IPV6))
+		want = sizeof(*eth) + sizeof(struct ipv6) + TCP_OCTETS;
+	else if (eth->type == bpf_htons(ETHERTYPE_IPV4))
+		want = sizeof(*eth) + (ip->version_ihl & 0x0f) * 4 +
+		       (ip->protocol == PROTOCOL_TCP ? TCP_OCTETS : sizeof(struct udp));
+	linearize(skb, want);
+}
 
 SEC("tc")
 int from_port(struct __sk_buff *skb)
@@ -32,7 +54,7 @@ int from_port(struct __sk_buff *skb)
 	f.traced = row->flags & ATTACH_TRACE;
 	if (skb->vlan_present)
 		return drop(skb, &f, VERDICT_TAGGED);
-	linearize(skb, GUARDED_OCTETS);
+	expose(skb);
 	why = guard(skb, &f, row, setting->hash_seed);
 	if (why)
 		return drop(skb, &f, why);

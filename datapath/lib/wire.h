@@ -57,6 +57,8 @@ struct ipv6 {
 	__be32 destination[4];
 } __attribute__((packed));
 
+enum { TCP_OCTETS = 20 };	/* without options */
+
 struct udp {
 	__be16 source;
 	__be16 destination;

@@ -243,6 +243,8 @@ export class Fabric {
     spawnSync("ip", ["netns", "add", space], { stdio: "ignore" });
     const number = index === undefined ? "" : ` index ${index}`;
     this.ip(host, `link add ${device}${number} type veth peer name eth0 netns ${space}`);
+    // Without IPv6 of its own, so that nobody sends but those who are told to.
+    this.ip(workload, "link set eth0 addrgenmode none");
     this.ip(workload, `link set eth0 address ${macOf(address)} mtu 1500 up`);
     this.ip(workload, "link set lo up");
     this.ip(workload, `address add ${address}/24 dev eth0`);

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { test } from "node:test";
 import { compileHost, compileIntent } from "../../src/intent/compile.ts";
 import { readIntentFiles } from "../../src/io/files.ts";
-import { AgentProcess, Fabric, sleep, WEFT } from "./fabric.ts";
+import { Fabric, sleep, WEFT } from "./fabric.ts";
 
 const RSS_MAX = 120e6;
 
@@ -28,11 +28,7 @@ test("an agent of the example fabric stays below 120 MB", async (t) => {
   assert.ok(ports.size >= 6, "the example has ports on h1");
   // Modules that were never compiled before cost memory once; so would a first start after an upgrade.
   assert.equal(spawnSync(WEFT, ["agent", "--help"], { stdio: "ignore" }).status, 0);
-  const words = ["agent", "--intent", example, "--host", "h1", "--audit-seconds", "1"];
-  const places = ["--run", fabric.run("h1"), "--pins", fabric.pins("h1")];
-  const state = ["--state", join(fabric.run("h1"), "state")];
-  const agent = new AgentProcess(fabric.namespace("h1"), [WEFT, ...words, ...places, ...state]);
-  t.after(() => agent.stop("SIGKILL"));
+  const agent = fabric.start("h1", "--intent", example, "--audit-seconds", "1");
   await agent.ready();
   await sleep(4000);
   const status = await fabric.status("h1");

@@ -130,10 +130,14 @@ test("requests to act are recorded with who asked; nothing that is asked ends th
     program,
   ];
   assert.equal(spawnSync("setpriv", nobody, { stdio: "inherit" }).status, 0);
-  const asked = agent.log().filter((line) => line.event === "admin request");
-  assert.ok(asked.some((l) => l.request === "POST /trace" && l.uid === 0 && l.pid === process.pid));
-  assert.ok(asked.some((line) => line.request === "GET /status" && line.uid === 65534));
-  assert.ok(!asked.some((line) => line.request === "GET //"), "reading is not recorded");
+  const asked = (): readonly Record<string, unknown>[] =>
+    agent.log().filter((line) => line.event === "admin request");
+  const told = (request: string, uid: number): boolean =>
+    asked().some((line) => line.request === request && line.uid === uid);
+  await eventually(() => assert.ok(told("GET /status", 65534), agent.err));
+  assert.ok(told("POST /trace", 0));
+  assert.ok(asked().some((line) => line.pid === process.pid));
+  assert.ok(!asked().some((line) => line.request === "GET //"), "reading is not recorded");
   assert.equal((await fabric.status("h1")).ready, true);
 });
 

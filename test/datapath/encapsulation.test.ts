@@ -16,11 +16,13 @@ import {
   filler,
   hex,
   icmp6,
+  ip,
   ip4,
   ip6,
   join,
   mac,
   tcp,
+  u16,
   udp,
   vxlan,
 } from "./frame.ts";
@@ -203,6 +205,19 @@ test("tshark reads the same, and finds nothing to warn of in the outer layers", 
   }
 });
 
+/** MurmurHash3 (32 bits) of whole words, without the length that it mixes in at the end. */
+function murmur(seed: number, words: readonly number[]): number {
+  const rotate = (x: number, by: number): number => (x << by) | (x >>> (32 - by));
+  let hash = seed;
+  for (const word of words) {
+    hash ^= Math.imul(rotate(Math.imul(word, 0xcc9e2d51), 15), 0x1b873593);
+    hash = (Math.imul(rotate(hash, 13), 5) + 0xe6546b64) | 0;
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
 describe("the hash", () => {
   const [VIA_VXLAN, VIA_NVGRE, VIA_VXLAN6] = PEERS;
   const entropy = (peer: Peer, frame: Uint8Array): Entropy => entropyOf(peer, encapsulated(frame));
@@ -285,6 +300,25 @@ describe("the hash", () => {
     assert.ok(seen.size > 3300, `${seen.size} of 4000 differ`);
     const both = [...seen].sort((a, b) => a - b);
     assert.ok((both[0] ?? 0) < 49_252 && (both.at(-1) ?? 0) > 65_435);
+  });
+
+  test("is MurmurHash3 over source, destination, protocol and ports, as anybody else may compute it", () => {
+    const words = (...parts: readonly Uint8Array[]): readonly number[] => {
+      const all = join(...parts);
+      const view = new DataView(all.buffer);
+      return Array.from({ length: all.length / 4 }, (_, i) => view.getUint32(4 * i, true));
+    };
+    const pair = join(u16(1000), u16(2000));
+    const four = murmur(SEED, [...words(ip("10.1.0.1"), ip("10.1.0.9")), 17, ...words(pair)]);
+    const of4 = all(ports(1000, 2000));
+    assert.equal(of4[0]?.port, 0xc000 | (four & 0x3fff));
+    assert.equal(of4[1]?.flowId, four >>> 24);
+    assert.equal(of4[2]?.label, four & 0xfffff);
+    const [from, to] = [words(ip("fd00::1")), words(ip("fd00::9"))];
+    const addresses = from.flatMap((word, i) => [word, to[i] ?? 0]);
+    const six = murmur(SEED, [...addresses, 6, ...words(join(u16(1), u16(2)))]);
+    assert.equal(all(inner6(VIA_VXLAN.mac))[1]?.flowId, six >>> 24);
+    assert.equal(all(inner6(VIA_VXLAN.mac))[2]?.label, six & 0xfffff);
   });
 
   /** Upper 0.001 point of chi-square, by Wilson and Hilferty. */
