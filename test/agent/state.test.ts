@@ -1,0 +1,82 @@
+/** What the state file gives back, and which ids are given when it gives nothing. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { emptyTables, entriesOf, keyText } from "../../src/agent/entries.ts";
+import {
+  type AgentState,
+  emptyState,
+  idsBeyond,
+  readState,
+  setStateAside,
+  writeState,
+} from "../../src/agent/state.ts";
+import { emptyIdBook } from "../../src/rows/rows.ts";
+
+function directory(t: TestContext): string {
+  const made = mkdtempSync(join(tmpdir(), "weft-t-state-"));
+  t.after(() => rmSync(made, { recursive: true }));
+  return made;
+}
+
+const state: AgentState = {
+  host: "h1",
+  ids: { ...emptyIdBook, ports: { next: 3, idsByName: { "a/one": 1, "a/two": 2 } } },
+  rows: [{ table: "vtep", address: "192.0.2.1", shared: false }],
+};
+
+test("a state comes back as it was written, and an absent one is empty", async (t) => {
+  const where = join(directory(t), "not", "yet", "there");
+  assert.deepEqual(await readState(where), { ok: true, value: emptyState });
+  assert.deepEqual(await writeState(where, state), { ok: true, value: null });
+  assert.deepEqual(await readState(where), { ok: true, value: state });
+});
+
+for (const [what, spoil, says] of [
+  ["is cut short", (text: string): string => text.slice(0, 100), /JSON/],
+  ["was edited", (text: string): string => text.replace("192.0.2.1", "192.0.2.9"), /checksum/],
+  [
+    "is of another version",
+    (text: string): string => text.replace(/"version":\d+/, '"version":1'),
+    /of version 1/,
+  ],
+  ["is something else", (): string => "null", /null/],
+] as const)
+  test(`a state that ${what} is told apart, and can be set aside`, async (t) => {
+    const where = directory(t);
+    await writeState(where, state);
+    const file = join(where, "state.json");
+    const spoiled = spoil(readFileSync(file, "utf8"));
+    writeFileSync(file, spoiled);
+    const read = await readState(where);
+    assert.ok(!read.ok && read.error.kind === "state-unreadable");
+    assert.match(read.error.detail, says);
+    const aside = await setStateAside(where);
+    assert.ok(aside.ok);
+    assert.equal(readFileSync(aside.value, "utf8"), spoiled);
+    assert.deepEqual(await readState(where), { ok: true, value: emptyState });
+  });
+
+test("a directory that cannot be written is an error, not a throw", async (t) => {
+  const file = join(directory(t), "file");
+  writeFileSync(file, "");
+  for (const done of [await readState(file), await writeState(file, state)])
+    assert.ok(!done.ok && done.error.kind === "system" && /EEXIST|ENOTDIR/.test(done.error.name));
+});
+
+test("new ids are above those that the kernel holds, and above those given before", () => {
+  const tables = emptyTables();
+  for (const [table, id] of [
+    ["port", 7],
+    ["port", 2],
+    ["group", 300],
+  ] as const) {
+    const key = Uint8Array.of(id & 0xff, id >> 8, 0, 0);
+    entriesOf(tables, table).set(keyText(key), { key, row: Uint8Array.of(1) });
+  }
+  const ids = idsBeyond({ ...state.ids, groups: { next: 400, idsByName: {} } }, tables);
+  assert.deepEqual([ids.ports.next, ids.peers.next, ids.groups.next], [8, 1, 400]);
+  assert.deepEqual(ids.ports.idsByName, state.ids.ports.idsByName);
+});
