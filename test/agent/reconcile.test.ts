@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { closeBpfFd, linkIfindex, openPinned } from "../../src/kernel/bpf.ts";
 import { eventually, Fabric, isUp, portDocument, type Status, sleep } from "./fabric.ts";
+import { headroomOf } from "./link-headroom.ts";
 import { bpftool } from "./variant.ts";
 
 interface MapEntry {
@@ -55,6 +56,7 @@ const damages: Readonly<Record<string, (fabric: Fabric) => void>> = {
   "a port is set down": (fabric) => void fabric.ip("h1", "link set port-a down"),
   "a port's MTU is changed": (fabric) => void fabric.ip("h1", "link set port-a mtu 1400"),
   "a port's ARP is turned on": (fabric) => void fabric.ip("h1", "link set port-a arp on"),
+  "the headroom bridge is deleted": (fabric) => void fabric.ip("h1", "link delete weft-room"),
   "the idle device is deleted": (fabric) => void fabric.ip("h1", "link delete weft-idle4789"),
 };
 
@@ -88,6 +90,7 @@ function picture(fabric: Fabric): object {
       return ifindexOfLink(path) === 0;
     }),
     port: { up: isUp(port), mtu: port?.mtu, arp: !port?.flags.includes("NOARP") },
+    headroom: headroomOf(fabric, "a1"),
     idle: isUp(fabric.link("h1", "weft-idle4789")),
   };
 }
