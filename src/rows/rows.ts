@@ -167,6 +167,9 @@ export type Row =
   | FdbRow
   | FloodRow;
 
+/** A host's rows in parts that change as one, in no order: its own, and each network's by the network's key. */
+export type RowParts = ReadonlyMap<string, readonly Row[]>;
+
 /**
  * Ids already given on this host, by stable name: ports `tenant/name`, peers `host/family`, groups
  * `host/family/tenant/network/encapsulation`. A freed id is not given again before the space is used up.

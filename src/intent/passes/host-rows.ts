@@ -1,9 +1,7 @@
 /**
- * Pass: segments → the rows of one host. Ids come from the host's book, and leave in a new one.
+ * Pass: segments → the rows of one host, a network at a time (host-parts.ts). Ids come from the host's book.
  * Leaves out: an unmanaged host, which runs no agent and has no rows.
  */
-import { LIMIT } from "../../rows/abi.generated.ts";
-import { sortRows } from "../../rows/order.ts";
 import type {
   EncapsulationName,
   FamilyName,
@@ -12,7 +10,7 @@ import type {
   IdBook,
   Row,
 } from "../../rows/rows.ts";
-import { giveIds, idOf } from "../id-book.ts";
+import { idOf } from "../id-book.ts";
 import type { Fabric, Host, Port } from "../intent.ts";
 import { sourcesOf } from "../sources.ts";
 import {
@@ -25,7 +23,7 @@ import {
 } from "./segments.ts";
 
 /** One host's part of one segment. */
-interface Local {
+export interface Local {
   readonly segment: Segment;
   readonly own: Member;
   readonly remotes: readonly Remote[];
@@ -40,42 +38,8 @@ interface Remote {
   readonly group: string;
 }
 
-export function compileHostRows(
-  fabric: Fabric,
-  host: Host,
-  segments: readonly Segment[],
-  book: IdBook,
-): { readonly rows: readonly Row[]; readonly ids: IdBook } {
-  const locals = segments
-    .map((segment) => localOf(host, segment))
-    .filter((local) => local !== null);
-  const remotes = locals.flatMap((local) => local.remotes);
-  const ids: IdBook = {
-    ports: giveIds(
-      book.ports,
-      locals.flatMap(({ own }) => own.ports.map((port) => port.key)),
-      LIMIT.PORTS_MAX,
-    ),
-    peers: giveIds(
-      book.peers,
-      remotes.map((remote) => remote.peer),
-      LIMIT.PEERS_MAX,
-    ),
-    groups: giveIds(
-      book.groups,
-      remotes.map((remote) => remote.group),
-      LIMIT.GROUPS_MAX,
-    ),
-  };
-  const rows: Row[] = [...hostRows(fabric, host), ...peerRows(host, locals, ids)];
-  for (const local of locals) {
-    rows.push(...segmentRows(host, local, ids));
-    for (const port of local.own.ports) rows.push(...portRows(local.segment, port, ids));
-  }
-  return { rows: sortRows(rows), ids };
-}
-
-function localOf(host: Host, segment: Segment): Local | null {
+/** Null: the host has no port there. */
+export function localOf(host: Host, segment: Segment): Local | null {
   const { network, membersByHost } = segment;
   const own = membersByHost.get(host.key);
   if (!own) return null;
@@ -89,7 +53,8 @@ function localOf(host: Host, segment: Segment): Local | null {
   return { segment, own, remotes };
 }
 
-function hostRows(fabric: Fabric, host: Host): readonly Row[] {
+/** What a host has whatever its networks. */
+export function hostRows(fabric: Fabric, host: Host): readonly Row[] {
   const { uplinks, vteps, sharedAddress: shared } = host.spec;
   return [
     {
@@ -113,31 +78,38 @@ function seedOf(name: string): number {
   return hash || 1;
 }
 
-function peerRows(host: Host, locals: readonly Local[], ids: IdBook): readonly Row[] {
-  const rows: Row[] = [];
-  const done = new Set<string>();
-  for (const { segment, remotes } of locals)
-    for (const { member, peer: name } of remotes) {
-      const family: FamilyName = segment.network.spec.underlay;
-      const peer = idOf(ids.peers, name);
-      const dscpKeep = !member.host.spec.managed;
-      rows.push({ table: "admit", peer, network: segment.number, dscpKeep });
-      if (done.has(name)) continue;
-      done.add(name);
-      const addresses = vtepsOf(member.host, family);
-      rows.push({
-        table: "peer",
-        peer,
-        host: member.host.key,
-        family,
-        local: vtepsOf(host, family)[0] ?? "",
-        remote: addresses[0] ?? "",
-        mtu: Math.min(uplinkMtuOf(host), uplinkMtuOf(member.host)),
-      });
-      for (const address of addresses) rows.push({ table: "peer_in", address, peer });
-    }
-  return rows;
+/** Another host with whom it shares networks: `name` in the id book. */
+export function peerRows(host: Host, remote: Host, name: string, ids: IdBook): readonly Row[] {
+  const family: FamilyName = name.endsWith("/ipv6") ? "ipv6" : "ipv4";
+  const peer = idOf(ids.peers, name);
+  const addresses = vtepsOf(remote, family);
+  return [
+    {
+      table: "peer",
+      peer,
+      host: remote.key,
+      family,
+      local: vtepsOf(host, family)[0] ?? "",
+      remote: addresses[0] ?? "",
+      mtu: Math.min(uplinkMtuOf(host), uplinkMtuOf(remote)),
+    },
+    ...addresses.map((address): Row => ({ table: "peer_in", address, peer })),
+  ];
 }
+
+/** All that comes of one network. */
+export function networkRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
+  const ports = local.own.ports.flatMap((port) => portRows(local.segment, port, ids));
+  return [...admitRows(local, ids), ...segmentRows(host, local, ids), ...ports];
+}
+
+const admitRows = ({ segment, remotes }: Local, ids: IdBook): readonly Row[] =>
+  remotes.map(({ member, peer }) => ({
+    table: "admit",
+    peer: idOf(ids.peers, peer),
+    network: segment.number,
+    dscpKeep: !member.host.spec.managed,
+  }));
 
 /** What the host knows of a network besides its own ports' rows. */
 function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {

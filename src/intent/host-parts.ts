@@ -1,0 +1,152 @@
+/**
+ * The rows of one host, kept in parts: its own, and each network's. A change of a network makes that network's part
+ * anew; a peer's rows come with the first network that is shared with him and go with the last. Ids come from a book
+ * and stay with their names (id-book.ts).
+ */
+import { LIMIT } from "../rows/abi.generated.ts";
+import type { IdBook, Row, RowParts } from "../rows/rows.ts";
+import { changeIds, giveIds, type OpenIdSpace } from "./id-book.ts";
+import type { Fabric, Host } from "./intent.ts";
+import { hostRows, type Local, localOf, networkRows, peerRows } from "./passes/host-rows.ts";
+import type { Segment } from "./passes/segments.ts";
+
+/** The key of the part that is the host's own: no network has it. */
+export const OWN_PART = "";
+
+interface OpenIdBook extends IdBook {
+  readonly ports: OpenIdSpace;
+  readonly peers: OpenIdSpace;
+  readonly groups: OpenIdSpace;
+}
+
+interface PeerUse {
+  readonly host: Host;
+  /** Networks shared with him. */
+  readonly networks: number;
+}
+
+export class HostRows {
+  readonly host: string;
+  #ids: OpenIdBook;
+  #fabric: Fabric | null = null;
+  #self: Host | null = null;
+  readonly #parts = new Map<string, readonly Row[]>();
+  readonly #locals = new Map<string, Local>();
+  readonly #usesByPeer = new Map<string, PeerUse>();
+
+  constructor(host: string, ids: IdBook) {
+    this.host = host;
+    this.#ids = {
+      ports: giveIds(ids.ports, Object.keys(ids.ports.idsByName), LIMIT.PORTS_MAX),
+      peers: giveIds(ids.peers, Object.keys(ids.peers.idsByName), LIMIT.PEERS_MAX),
+      groups: giveIds(ids.groups, Object.keys(ids.groups.idsByName), LIMIT.GROUPS_MAX),
+    };
+  }
+
+  /** As they are now; they change with the next call. */
+  get parts(): RowParts {
+    return this.#parts;
+  }
+
+  /** As they are now; they change with the next call. */
+  get ids(): IdBook {
+    return this.#ids;
+  }
+
+  /** All of them anew. */
+  replace(fabric: Fabric, self: Host, segments: Iterable<Segment>): void {
+    this.#fabric = fabric;
+    this.#self = self;
+    for (const known of [this.#parts, this.#locals, this.#usesByPeer]) known.clear();
+    for (const segment of segments) this.#put(segment.network.key, localOf(self, segment));
+    const { ports, peers, groups } = this.#ids;
+    const locals = [...this.#locals.values()];
+    this.#ids = {
+      ports: giveIds(ports, locals.flatMap(portNames), LIMIT.PORTS_MAX),
+      peers: giveIds(peers, this.#usesByPeer.keys(), LIMIT.PEERS_MAX),
+      groups: giveIds(groups, locals.flatMap(groupNames), LIMIT.GROUPS_MAX),
+    };
+    for (const [key, local] of this.#locals)
+      this.#parts.set(key, networkRows(self, local, this.#ids));
+    this.#parts.set(OWN_PART, this.#ownRows(fabric, self));
+  }
+
+  /** Those of `networks` anew, and the host's own if there are others to speak to; the parts that changed. */
+  change(
+    networks: ReadonlySet<string>,
+    segments: ReadonlyMap<string, Segment>,
+  ): ReadonlySet<string> {
+    const [fabric, self] = [this.#fabric, this.#self];
+    if (!fabric || !self) return new Set();
+    const before = [...networks].flatMap((key) => this.#locals.get(key) ?? []);
+    const peersBefore = new Set(before.flatMap(peerNames));
+    for (const key of networks) {
+      const segment = segments.get(key);
+      this.#put(key, segment ? localOf(self, segment) : null);
+    }
+    const after = [...networks].flatMap((key) => this.#locals.get(key) ?? []);
+    const peers = new Set([...peersBefore, ...after.flatMap(peerNames)]);
+    const others = this.#changeIds(before, after, peers);
+    const changed = new Set<string>();
+    for (const key of networks) {
+      const local = this.#locals.get(key);
+      if (local) this.#parts.set(key, networkRows(self, local, this.#ids));
+      else if (!this.#parts.delete(key)) continue;
+      changed.add(key);
+    }
+    if (others) this.#parts.set(OWN_PART, this.#ownRows(fabric, self));
+    return others ? changed.add(OWN_PART) : changed;
+  }
+
+  /** Whether there are other peers now. */
+  #changeIds(
+    before: readonly Local[],
+    after: readonly Local[],
+    peers: ReadonlySet<string>,
+  ): boolean {
+    const { ports, groups, peers: peerIds } = this.#ids;
+    const [comePorts, comeGroups] = [after.flatMap(portNames), after.flatMap(groupNames)];
+    changeIds(ports, without(before.flatMap(portNames), comePorts), comePorts, LIMIT.PORTS_MAX);
+    changeIds(
+      groups,
+      without(before.flatMap(groupNames), comeGroups),
+      comeGroups,
+      LIMIT.GROUPS_MAX,
+    );
+    const gone = [...peers].filter((name) => !this.#usesByPeer.has(name));
+    const come = [...peers].filter((name) => this.#usesByPeer.has(name));
+    const others = gone.length > 0 || come.some((name) => peerIds.idsByName[name] === undefined);
+    changeIds(peerIds, gone, come, LIMIT.PEERS_MAX);
+    return others;
+  }
+
+  #put(network: string, local: Local | null): void {
+    for (const { peer, member } of this.#locals.get(network)?.remotes ?? [])
+      this.#use(peer, member.host, -1);
+    for (const { peer, member } of local?.remotes ?? []) this.#use(peer, member.host, 1);
+    if (local) this.#locals.set(network, local);
+    else this.#locals.delete(network);
+  }
+
+  #use(peer: string, host: Host, more: 1 | -1): void {
+    const networks = (this.#usesByPeer.get(peer)?.networks ?? 0) + more;
+    if (networks > 0) this.#usesByPeer.set(peer, { host, networks });
+    else this.#usesByPeer.delete(peer);
+  }
+
+  #ownRows(fabric: Fabric, self: Host): readonly Row[] {
+    const peers = [...this.#usesByPeer].flatMap(([name, { host }]) =>
+      peerRows(self, host, name, this.#ids),
+    );
+    return [...hostRows(fabric, self), ...peers];
+  }
+}
+
+const portNames = ({ own }: Local): readonly string[] => own.ports.map((port) => port.key);
+const groupNames = ({ remotes }: Local): readonly string[] => remotes.map(({ group }) => group);
+const peerNames = ({ remotes }: Local): readonly string[] => remotes.map(({ peer }) => peer);
+
+function without(names: readonly string[], others: readonly string[]): readonly string[] {
+  const there = new Set(others);
+  return names.filter((name) => !there.has(name));
+}
