@@ -8,9 +8,9 @@
  *
  * One loop waits for all of it. Ending leaves the datapath as it is.
  */
-import { createHash } from "node:crypto";
 import { err, ok, type Result } from "../base/result.ts";
 import { monotonicMs, sleepMs } from "../io/clock.ts";
+import { watchIntent } from "../io/intent-files.ts";
 import { log } from "../io/log.ts";
 import { type DirectoryHeld, lockDirectories } from "../kernel/directory-lock.ts";
 import { NamespaceFinder } from "../kernel/namespace.ts";
@@ -18,15 +18,17 @@ import { NetlinkSocket } from "../kernel/netlink.ts";
 import { EventRing } from "../kernel/ring.ts";
 import { Waker, waitReadable } from "../kernel/wait.ts";
 import { LIMIT } from "../rows/abi.generated.ts";
-import type { IdBook, Row } from "../rows/rows.ts";
+import type { IdBook, Row, RowParts, RowsChange } from "../rows/rows.ts";
 import { readCounters, readEventsLost } from "./counters.ts";
 import { Datapath } from "./datapath.ts";
 import type { DeviceError, Kernel } from "./devices.ts";
 import { EventNames } from "./events.ts";
+import type { IntentReader } from "./intent-reader.ts";
 import { IntentSource, type Wanted } from "./intent-source.ts";
 import { Reconciler } from "./reconciler.ts";
+import { Revision } from "./revision.ts";
 import { type Answers, type Sockets, serve } from "./server.ts";
-import { type AgentState, idsBeyond, writeState } from "./state.ts";
+import { type AgentState, idsBeyond, StateFile } from "./state.ts";
 import { EventStreams } from "./streams.ts";
 
 export interface AgentConfig {
@@ -49,6 +51,8 @@ export interface AgentConfig {
 const TICK_MS = 1000;
 /** After a netlink event we wait for its siblings. */
 const SETTLE_MS = 20;
+/** A file that is being written is read when nothing has happened to it for this long. */
+const WRITTEN_MS = 10;
 /** A peer that does not answer keeps us from `ready` no longer than this; until then we look often. */
 const RESOLVE_MS = 3000;
 const RESOLVE_LOOK_MS = 50;
@@ -65,8 +69,16 @@ export class Agent {
   readonly #source: IntentSource;
   readonly #streams: EventStreams;
   readonly #reconciler: Reconciler;
-  #rows: readonly Row[] = [];
+  readonly #state: StateFile;
+  readonly #revision = new Revision();
+  #parts: RowParts = new Map();
   #ids: IdBook;
+  /** Parts that no pass has taken up yet; null: any. */
+  #changed: Set<string> | null = null;
+  /** The names that events are told by are those of these parts. */
+  #named: boolean = false;
+  /** When something last happened to the intent's files; null: nothing since they were read. */
+  #touchedMs: number | null = null;
   #wanted: Wanted | null = null;
   #ready: boolean = false;
   #stopping: boolean = false;
@@ -74,6 +86,7 @@ export class Agent {
   private constructor(
     config: AgentConfig,
     opened: { kernel: Kernel; events: NetlinkSocket; ring: EventRing; waker: Waker },
+    reader: IntentReader,
     state: AgentState,
   ) {
     this.#config = config;
@@ -81,8 +94,9 @@ export class Agent {
     this.#events = opened.events;
     this.#ring = opened.ring;
     this.#waker = opened.waker;
-    this.#source = new IntentSource(config, state.rows);
     this.#ids = idsBeyond(state.ids, opened.kernel.datapath.applied);
+    this.#source = new IntentSource(config, reader, { parts: state.parts, ids: this.#ids });
+    this.#state = new StateFile(config.stateDirectory);
     this.#reconciler = new Reconciler(opened.kernel, config.freshSeconds * 1000);
     this.#streams = new EventStreams(config.host, {
       retraced: (): void => this.#retrace(),
@@ -91,7 +105,11 @@ export class Agent {
   }
 
   /** Opens everything and takes over what is pinned; nothing is changed but programs behind links. */
-  static open(config: AgentConfig, state: AgentState): Result<Agent, OpenError> {
+  static open(
+    config: AgentConfig,
+    reader: IntentReader,
+    state: AgentState,
+  ): Result<Agent, OpenError> {
     const { runDirectory, pinsDirectory, stateDirectory } = config;
     const held = lockDirectories([runDirectory, pinsDirectory, stateDirectory]);
     if (!held.ok) return held;
@@ -111,14 +129,20 @@ export class Agent {
       datapath: datapath.value,
     };
     const opened = { kernel, events: events.value, ring: ring.value, waker: waker.value };
-    return ok(new Agent(config, opened, state));
+    return ok(new Agent(config, opened, reader, state));
   }
 
   /** Runs until `stop`. `onReady` is called once, when all rows are in force. */
   async run(onReady: () => void): Promise<Result<null, DeviceError>> {
     const sockets = await serve(this.#config.runDirectory, this.#answers());
     if (!sockets.ok) return err(sockets.error);
+    const watched = watchIntent(this.#config.intentPath, () => {
+      this.#touchedMs = monotonicMs();
+      this.#waker.wake();
+    });
     await this.#loop(onReady);
+    watched.close();
+    await this.#state.close();
     this.#close(sockets.value);
     return ok(null);
   }
@@ -145,6 +169,7 @@ export class Agent {
       const heard = await this.#wait(this.#ready || !resolving ? dueMs : RESOLVE_LOOK_MS);
       let dirty = heard || (resolving && !this.#ready);
       const now = monotonicMs();
+      if (this.#touchedMs !== null) dirty = (await this.#look()) || dirty;
       if (now >= next.tick) {
         next.tick = now + TICK_MS;
         dirty = (await this.#tick()) || dirty;
@@ -155,7 +180,8 @@ export class Agent {
       }
       if (now >= next.audit) {
         next.audit = now + auditMs;
-        dirty = this.#reconciler.audit() || dirty;
+        this.#reconciler.audit();
+        dirty = true;
       }
       if (dirty) this.#pass();
     }
@@ -165,10 +191,30 @@ export class Agent {
   async #wait(timeoutMs: number): Promise<boolean> {
     const fds = [this.#events.fd, this.#ring.fd, this.#waker.fd];
     const readable = await waitReadable(fds, Math.max(0, timeoutMs));
-    if (readable.includes(this.#ring.fd)) this.#streams.deliver(this.#ring.drain());
+    if (readable.includes(this.#waker.fd)) this.#waker.rest();
+    if (readable.includes(this.#ring.fd)) this.#deliver(this.#ring.drain());
     if (!readable.includes(this.#events.fd)) return false;
     await sleepMs(SETTLE_MS);
     return this.#events.events().some((event) => this.#reconciler.concerns(event));
+  }
+
+  #deliver(samples: readonly Uint8Array[]): void {
+    if (this.#streams.followed && !this.#named) {
+      this.#streams.names = new EventNames(this.#rows);
+      this.#named = true;
+    }
+    this.#streams.deliver(samples);
+  }
+
+  /** Looks at the intent when nobody writes to it any more; true if there are other rows. */
+  async #look(): Promise<boolean> {
+    for (;;) {
+      const waitMs = (this.#touchedMs ?? 0) + WRITTEN_MS - monotonicMs();
+      if (waitMs <= 0) break;
+      await sleepMs(waitMs);
+    }
+    this.#touchedMs = null;
+    return (await this.#source.changed()) && (await this.#reload());
   }
 
   /** What has to be looked at now and then; true if there are other rows. */
@@ -176,32 +222,58 @@ export class Agent {
     this.#streams.tellLost();
     const swept = this.#kernel.datapath.sweep();
     if (!swept.ok) log("error", "old flood lists are not removed", { ...swept.error });
+    await this.#shortenState();
     return (await this.#source.changed()) && (await this.#reload());
   }
 
   /** Reads and compiles the intent; true if other rows are wanted now. */
   async #reload(): Promise<boolean> {
-    const wanted = await this.#source.read(this.#ids);
+    const wanted = await this.#source.read();
     this.#wanted = wanted;
     if (wanted.stale) {
       const { findings, problem } = wanted;
       log("error", "intent has errors: the last good rows stay in force", { findings, problem });
     }
-    if (wanted.rows === null || wanted.rows === this.#rows) return false;
-    const { host, stateDirectory } = this.#config;
-    this.#ids = wanted.ids;
+    const { parts, ids } = wanted;
+    // Rows of an earlier life are nobody's change, and are still to be put in force.
+    const change = this.#parts.size > 0 ? wanted.change : null;
+    if (parts === null || change?.parts.size === 0) return false;
     // Before they are applied: an id that is in the kernel is never given to somebody else.
-    const written = await writeState(stateDirectory, { host, ids: wanted.ids, rows: wanted.rows });
+    const state = { host: this.#config.host, ids, parts };
+    const written = await (change ? this.#state.change(state, change) : this.#state.write(state));
     if (!written.ok) log("error", "state is not written", { ...written.error });
-    this.#rows = wanted.rows;
-    this.#streams.names = new EventNames(this.#rows);
-    log("info", "intent read", { rows: this.#rows.length, revision: revisionOf(this.#rows) });
+    this.#ids = ids;
+    this.#take(parts, change);
+    const changed = change ? change.parts.size : parts.size;
+    log("info", "intent read", { parts: parts.size, changed, revision: this.#revision.text });
     return true;
+  }
+
+  #take(parts: RowParts, change: RowsChange | null): void {
+    this.#parts = parts;
+    this.#revision.change(parts, change?.parts ?? null);
+    this.#named = false;
+    if (!change) this.#changed = null;
+    else for (const part of change.parts) this.#changed?.add(part);
+  }
+
+  /** In time that nobody waits for. */
+  async #shortenState(): Promise<void> {
+    if (!this.#state.isLong) return;
+    const { host } = this.#config;
+    const written = await this.#state.write({ host, ids: this.#ids, parts: this.#parts });
+    if (!written.ok) log("error", "state is not written", { ...written.error });
   }
 
   #pass(): void {
     // Without rows there is nothing to want: what is in the kernel stays.
-    if (this.#rows.length > 0) this.#reconciler.pass(this.#rows, this.#streams.traced);
+    if (this.#parts.size === 0) return;
+    if (this.#reconciler.pass(this.#parts, this.#changed, this.#streams.traced))
+      this.#changed = new Set();
+  }
+
+  get #rows(): readonly Row[] {
+    return [...this.#parts.values()].flat();
   }
 
   /** The set of traced ports has changed: put it in force now. */
@@ -211,7 +283,7 @@ export class Agent {
 
   #inForce(settled: boolean): boolean {
     const { problems, unreachableHosts } = this.#reconciler;
-    if (this.#rows.length === 0 || problems.length > 0) return false;
+    if (this.#parts.size === 0 || problems.length > 0) return false;
     return settled || unreachableHosts.length === 0;
   }
 
@@ -221,10 +293,10 @@ export class Agent {
       counters: (): object => readCounters(this.#kernel.datapath, this.#config.host, this.#rows),
       streams: this.#streams,
       portIds: (names: readonly string[]): readonly number[] | { unknown: string } => {
-        const idsByName = new Map(Object.entries(this.#ids.ports.idsByName));
+        const { idsByName } = this.#ids.ports;
         const ids: number[] = [];
         for (const name of names) {
-          const id = idsByName.get(name);
+          const id = idsByName[name];
           if (id === undefined) return { unknown: name };
           ids.push(id);
         }
@@ -241,7 +313,7 @@ export class Agent {
       host: this.#config.host,
       ready: this.#ready,
       stale: this.#wanted?.stale ?? false,
-      revision: revisionOf(this.#rows),
+      revision: this.#revision.text,
       pid: process.pid,
       abi: LIMIT.WEFT_ABI,
       findings: this.#wanted?.findings ?? [],
@@ -277,10 +349,4 @@ export class Agent {
     this.#kernel.netlink.close();
     this.#kernel.datapath.close();
   }
-}
-
-function revisionOf(rows: readonly Row[]): string {
-  const hash = createHash("sha256");
-  for (const row of rows) hash.update(JSON.stringify(row)).update("\n");
-  return hash.digest("hex").slice(0, 16);
 }

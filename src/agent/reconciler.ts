@@ -1,19 +1,21 @@
 /**
- * One pass from wanted rows and the kernel's facts to the kernel: tables, links, devices. A pass reads everything
- * anew and writes only what differs; what fails is a problem, and the rest goes on. What was right and is not any
- * more, without our doing, is drift: repaired as any other difference, and counted.
+ * One pass from wanted rows and the kernel's facts to the kernel: tables, links, devices. A pass reads the facts anew
+ * and writes only what differs; what fails is a problem, and the rest goes on. Of the tables it looks at what may have
+ * changed, and after each audit, or after a failure, at all. What was right and is not any more, without our doing, is
+ * drift: repaired as any other difference, and counted.
  */
 
 import { parseIp } from "../base/ip.ts";
 import { ok, type Result } from "../base/result.ts";
+import { OWN_PART } from "../intent/host-parts.ts";
 import { monotonicMs, monotonicNs, timestamp } from "../io/clock.ts";
 import { log } from "../io/log.ts";
 import { unmanageNeighbour } from "../kernel/neighbours.ts";
 import type { SocketEvent } from "../kernel/netlink.ts";
-import type { PortRow, Row } from "../rows/rows.ts";
+import type { PortRow, Row, RowParts } from "../rows/rows.ts";
 import type { Link } from "../wire/netlink/link.ts";
 import { AdjacencyBook } from "./adjacency-book.ts";
-import { type Bound, bind } from "./bind.ts";
+import { Binder } from "./binder.ts";
 import {
   type DeviceError,
   type IdleDevice,
@@ -51,7 +53,9 @@ export class Reconciler {
   readonly #adjacencies: AdjacencyBook;
   /** By ifindex. */
   readonly #prepared = new Map<number, Prepared>();
-  #bound: Bound | null = null;
+  readonly #binder = new Binder();
+  /** All entries are to be compared with the kernel's, not only those that may have changed. */
+  #compareAll: boolean = true;
   #problems: readonly Problem[] = [];
   #idle: IdleDevice | null = null;
   #idleAgainMs: number = 0;
@@ -75,11 +79,11 @@ export class Reconciler {
   }
 
   get absentPorts(): readonly string[] {
-    return this.#bound?.absentPorts ?? [];
+    return this.#binder.absentPorts;
   }
 
   get unreachableHosts(): readonly string[] {
-    return this.#bound?.unreachableHosts ?? [];
+    return this.#binder.unreachableHosts;
   }
 
   get idleDevice(): IdleDevice | null {
@@ -100,32 +104,38 @@ export class Reconciler {
     return this.#adjacencies.has(event.neighbour.index, event.neighbour.address);
   }
 
-  /** `traced`: ids of ports whose every frame is told. */
-  pass(rows: readonly Row[], traced: ReadonlySet<number>): void {
+  /**
+   * `changed`: parts that are not as they were in the pass before; null: any. `traced`: ids of ports whose every
+   * frame is told. False if it came to nothing, and what has changed is still to be taken up.
+   */
+  pass(parts: RowParts, changed: ReadonlySet<string> | null, traced: ReadonlySet<number>): boolean {
     const problems: Problem[] = [];
     const { netlink, datapath } = this.#kernel;
-    const remotes = rows.filter((row) => row.table === "peer").map((row) => row.remote);
+    const own = parts.get(OWN_PART) ?? [];
+    const remotes = own.filter((row) => row.table === "peer").map((row) => row.remote);
     const facts = readFacts(netlink, remotes);
     if (!facts.ok) {
       this.#tell([problemOf("kernel", "netlink", facts.error)]);
-      return;
+      return false;
     }
     for (const refusal of facts.value.refusals)
       problems.push(problemOf("next-hop", "underlay", refusal));
     this.#dropDeadLinks(facts.value, problems);
     this.#renew();
-    const bound = bind({
-      rows,
+    const touched = this.#binder.bind({
+      parts,
+      changed,
       facts: facts.value,
       adjacencies: this.#adjacencies,
       traced,
       freshUntilNs: this.#freshUntilNs,
     });
-    this.#bound = bound;
-    const ports = rows.filter((row) => row.table === "port");
+    const ports = this.#binder.portsAmong(facts.value.linksByName.values());
     this.#preparePorts(ports, facts.value, problems);
     this.#keepHeadroom(ports, facts.value);
-    const applied = datapath.apply(bound.tables, bound.floods);
+    const { tables, floods } = this.#binder;
+    const applied = datapath.apply(tables, floods, this.#compareAll ? null : touched);
+    this.#compareAll = !applied.ok;
     const took = applied.ok ? datapath.takeOver() : ok(null);
     if (!took.ok) problems.push(problemOf("programs", "datapath", took.error));
     if (!applied.ok) problems.push(problemOf("tables", "datapath", applied.error));
@@ -133,27 +143,26 @@ export class Reconciler {
       this.#writes.set += applied.value.set;
       this.#writes.removed += applied.value.removed;
       this.#raisePorts(ports, facts.value, problems);
-      this.#attachUplinks(rows, facts.value, problems);
-      this.#keepIdleDevice(rows, facts.value, problems);
+      this.#attachUplinks(own, facts.value, problems);
+      this.#keepIdleDevice(own, facts.value, problems);
       this.#releaseNextHops();
     }
     this.#releasePorts(ports, facts.value, problems);
     this.#settleDrift(0);
     this.#tell(problems);
+    return true;
   }
 
-  /** Compares the kernel's tables and pins with what we left; true if a pass has to put something right. */
-  audit(): boolean {
+  /** Compares the kernel's tables and pins with what we left; the next pass puts right what is not. */
+  audit(): void {
     const { datapath } = this.#kernel;
     const read = datapath.read();
     const pins = datapath.repin();
-    const links = datapath.deadLinks();
-    for (const done of [read, pins, links])
+    for (const done of [read, pins])
       if (!done.ok) log("error", "the datapath cannot be audited", { ...done.error });
     const entries = (read.ok ? read.value : 0) + (pins.ok ? pins.value : 0);
     if (entries > 0) this.#settleDrift(entries);
-    // The pass counts what it finds dead.
-    return entries > 0 || (links.ok && links.value.length > 0);
+    this.#compareAll = true;
   }
 
   #renew(): void {

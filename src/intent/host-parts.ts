@@ -3,8 +3,9 @@
  * anew; a peer's rows come with the first network that is shared with him and go with the last. Ids come from a book
  * and stay with their names (id-book.ts).
  */
+import { invariant } from "../base/result.ts";
 import { LIMIT } from "../rows/abi.generated.ts";
-import type { IdBook, Row, RowParts } from "../rows/rows.ts";
+import type { IdBook, IdChange, Row, RowParts, RowsChange } from "../rows/rows.ts";
 import { changeIds, giveIds, type OpenIdSpace } from "./id-book.ts";
 import type { Fabric, Host } from "./intent.ts";
 import { hostRows, type Local, localOf, networkRows, peerRows } from "./passes/host-rows.ts";
@@ -71,13 +72,10 @@ export class HostRows {
     this.#parts.set(OWN_PART, this.#ownRows(fabric, self));
   }
 
-  /** Those of `networks` anew, and the host's own if there are others to speak to; the parts that changed. */
-  change(
-    networks: ReadonlySet<string>,
-    segments: ReadonlyMap<string, Segment>,
-  ): ReadonlySet<string> {
+  /** Those of `networks` anew, and the host's own if there are others to speak to. `replace` came before. */
+  change(networks: ReadonlySet<string>, segments: ReadonlyMap<string, Segment>): RowsChange {
     const [fabric, self] = [this.#fabric, this.#self];
-    if (!fabric || !self) return new Set();
+    invariant(fabric !== null && self !== null, "rows are made before they are changed");
     const before = [...networks].flatMap((key) => this.#locals.get(key) ?? []);
     const peersBefore = new Set(before.flatMap(peerNames));
     for (const key of networks) {
@@ -86,7 +84,7 @@ export class HostRows {
     }
     const after = [...networks].flatMap((key) => this.#locals.get(key) ?? []);
     const peers = new Set([...peersBefore, ...after.flatMap(peerNames)]);
-    const others = this.#changeIds(before, after, peers);
+    const ids = this.#changeIds(before, after, peers);
     const changed = new Set<string>();
     for (const key of networks) {
       const local = this.#locals.get(key);
@@ -94,30 +92,35 @@ export class HostRows {
       else if (!this.#parts.delete(key)) continue;
       changed.add(key);
     }
-    if (others) this.#parts.set(OWN_PART, this.#ownRows(fabric, self));
-    return others ? changed.add(OWN_PART) : changed;
+    if (Object.keys(ids.peers.idsByName).length > 0) {
+      this.#parts.set(OWN_PART, this.#ownRows(fabric, self));
+      changed.add(OWN_PART);
+    }
+    return { parts: changed, ids };
   }
 
-  /** Whether there are other peers now. */
   #changeIds(
     before: readonly Local[],
     after: readonly Local[],
     peers: ReadonlySet<string>,
-  ): boolean {
-    const { ports, groups, peers: peerIds } = this.#ids;
-    const [comePorts, comeGroups] = [after.flatMap(portNames), after.flatMap(groupNames)];
-    changeIds(ports, without(before.flatMap(portNames), comePorts), comePorts, LIMIT.PORTS_MAX);
-    changeIds(
-      groups,
-      without(before.flatMap(groupNames), comeGroups),
-      comeGroups,
-      LIMIT.GROUPS_MAX,
-    );
-    const gone = [...peers].filter((name) => !this.#usesByPeer.has(name));
-    const come = [...peers].filter((name) => this.#usesByPeer.has(name));
-    const others = gone.length > 0 || come.some((name) => peerIds.idsByName[name] === undefined);
-    changeIds(peerIds, gone, come, LIMIT.PEERS_MAX);
-    return others;
+  ): RowsChange["ids"] {
+    const { ports, groups, peers: spaceOfPeers } = this.#ids;
+    const change = (
+      space: OpenIdSpace,
+      names: (local: Local) => readonly string[],
+      max: number,
+    ): IdChange => {
+      const come = new Set(after.flatMap(names));
+      const gone = before.flatMap(names).filter((name) => !come.has(name));
+      return changeIds(space, gone, come, max);
+    };
+    const inUse = (name: string): boolean => this.#usesByPeer.has(name);
+    const gone = [...peers].filter((name) => !inUse(name));
+    return {
+      ports: change(ports, portNames, LIMIT.PORTS_MAX),
+      groups: change(groups, groupNames, LIMIT.GROUPS_MAX),
+      peers: changeIds(spaceOfPeers, gone, [...peers].filter(inUse), LIMIT.PEERS_MAX),
+    };
   }
 
   #put(network: string, local: Local | null): void {
@@ -145,8 +148,3 @@ export class HostRows {
 const portNames = ({ own }: Local): readonly string[] => own.ports.map((port) => port.key);
 const groupNames = ({ remotes }: Local): readonly string[] => remotes.map(({ group }) => group);
 const peerNames = ({ remotes }: Local): readonly string[] => remotes.map(({ peer }) => peer);
-
-function without(names: readonly string[], others: readonly string[]): readonly string[] {
-  const there = new Set(others);
-  return names.filter((name) => !there.has(name));
-}

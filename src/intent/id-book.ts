@@ -1,7 +1,7 @@
 /** Host-local ids that never move while their object lives. */
 import { invariant } from "../base/result.ts";
 import { compareText } from "../base/text.ts";
-import type { IdSpace } from "../rows/rows.ts";
+import type { IdChange, IdSpace } from "../rows/rows.ts";
 
 /** Open to change by whoever owns it. */
 export interface OpenIdSpace extends IdSpace {
@@ -31,8 +31,12 @@ export function changeIds(
   gone: Iterable<string>,
   come: Iterable<string>,
   max: number,
-): void {
-  for (const name of gone) delete space.idsByName[name];
+): IdChange {
+  const changed: Record<string, number | null> = {};
+  for (const name of gone) {
+    delete space.idsByName[name];
+    changed[name] = null;
+  }
   const fresh = [...new Set(come)].filter((name) => space.idsByName[name] === undefined);
   // Only when all were given once is it worth knowing which came back.
   const free = space.next + fresh.length > max ? freeIds(space, max) : null;
@@ -40,7 +44,9 @@ export function changeIds(
     const id = space.next < max ? space.next++ : free?.next().value;
     invariant(id !== undefined, `all ${max - 1} ids are in use`);
     space.idsByName[name] = id;
+    changed[name] = id;
   }
+  return { next: space.next, idsByName: changed };
 }
 
 /** Ids that nobody has at the start, in order. */

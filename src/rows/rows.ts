@@ -186,6 +186,26 @@ export interface IdSpace {
   readonly idsByName: Readonly<Record<string, number>>;
 }
 
+/** What a change of an intent does to a host's rows and ids. */
+export interface RowsChange {
+  /** Keys of the parts that are there anew, or not any more. */
+  readonly parts: ReadonlySet<string>;
+  readonly ids: Readonly<Record<keyof IdBook, IdChange>>;
+}
+
+export interface IdChange {
+  readonly next: number;
+  /** Null: it has none any more. */
+  readonly idsByName: Readonly<Record<string, number | null>>;
+}
+
+/** Nothing given, nothing taken. */
+export const unchangedIds = ({ ports, peers, groups }: IdBook): RowsChange["ids"] => ({
+  ports: { next: ports.next, idsByName: {} },
+  peers: { next: peers.next, idsByName: {} },
+  groups: { next: groups.next, idsByName: {} },
+});
+
 export const emptyIdBook: IdBook = {
   ports: { next: 1, idsByName: {} },
   peers: { next: 1, idsByName: {} },
