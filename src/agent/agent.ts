@@ -52,7 +52,7 @@ const TICK_MS = 1000;
 /** After a netlink event we wait for its siblings. */
 const SETTLE_MS = 20;
 /** A file that is being written is read when nothing has happened to it for this long. */
-const WRITTEN_MS = 10;
+const WRITTEN_MS = 5;
 /** A peer that does not answer keeps us from `ready` no longer than this; until then we look often. */
 const RESOLVE_MS = 3000;
 const RESOLVE_LOOK_MS = 50;
@@ -157,8 +157,8 @@ export class Agent {
     const auditMs = this.#config.auditSeconds * 1000;
     const refreshMs = (this.#config.freshSeconds * 1000) / 3;
     const next = { tick: startedMs, audit: startedMs + auditMs, refresh: startedMs + refreshMs };
-    await this.#reload();
-    this.#pass();
+    await this.#reload(await this.#source.read());
+    this.#pass(false);
     while (!this.#stopping) {
       const resolving = !this.#ready && monotonicMs() - startedMs < RESOLVE_MS;
       if (!this.#ready && this.#inForce(!resolving)) {
@@ -167,7 +167,8 @@ export class Agent {
       }
       const dueMs = Math.min(next.tick, next.audit, next.refresh) - monotonicMs();
       const heard = await this.#wait(this.#ready || !resolving ? dueMs : RESOLVE_LOOK_MS);
-      let dirty = heard || (resolving && !this.#ready);
+      const looking = resolving && !this.#ready;
+      let [dirty, sameFacts] = [heard || looking, !heard && !looking];
       const now = monotonicMs();
       if (this.#touchedMs !== null) dirty = (await this.#look()) || dirty;
       if (now >= next.tick) {
@@ -176,15 +177,20 @@ export class Agent {
       }
       if (now >= next.refresh) {
         next.refresh = now + refreshMs;
-        dirty = true;
+        [dirty, sameFacts] = [true, false];
       }
       if (now >= next.audit) {
         next.audit = now + auditMs;
         this.#reconciler.audit();
-        dirty = true;
+        [dirty, sameFacts] = [true, false];
       }
-      if (dirty) this.#pass();
+      if (dirty) this.#pass(this.#isQuiet() && sameFacts);
     }
+  }
+
+  /** Nothing is to be heard from the kernel. Whoever asks and is told otherwise has to read everything anew. */
+  #isQuiet(): boolean {
+    return !this.#events.events().some((event) => this.#reconciler.concerns(event));
   }
 
   /** Delivers what the datapath tells; true if the kernel told something that concerns us. */
@@ -195,7 +201,7 @@ export class Agent {
     if (readable.includes(this.#ring.fd)) this.#deliver(this.#ring.drain());
     if (!readable.includes(this.#events.fd)) return false;
     await sleepMs(SETTLE_MS);
-    return this.#events.events().some((event) => this.#reconciler.concerns(event));
+    return !this.#isQuiet();
   }
 
   #deliver(samples: readonly Uint8Array[]): void {
@@ -214,7 +220,7 @@ export class Agent {
       await sleepMs(waitMs);
     }
     this.#touchedMs = null;
-    return (await this.#source.changed()) && (await this.#reload());
+    return this.#reload(await this.#source.readChanged());
   }
 
   /** What has to be looked at now and then; true if there are other rows. */
@@ -223,12 +229,12 @@ export class Agent {
     const swept = this.#kernel.datapath.sweep();
     if (!swept.ok) log("error", "old flood lists are not removed", { ...swept.error });
     await this.#shortenState();
-    return (await this.#source.changed()) && (await this.#reload());
+    return this.#reload(await this.#source.readChanged());
   }
 
-  /** Reads and compiles the intent; true if other rows are wanted now. */
-  async #reload(): Promise<boolean> {
-    const wanted = await this.#source.read();
+  /** Takes up what the intent says now, if that is not what it said; true if other rows are wanted. */
+  async #reload(wanted: Wanted | null): Promise<boolean> {
+    if (!wanted) return false;
     this.#wanted = wanted;
     if (wanted.stale) {
       const { findings, problem } = wanted;
@@ -265,11 +271,12 @@ export class Agent {
     if (!written.ok) log("error", "state is not written", { ...written.error });
   }
 
-  #pass(): void {
+  #pass(sameFacts: boolean): void {
     // Without rows there is nothing to want: what is in the kernel stays.
     if (this.#parts.size === 0) return;
-    if (this.#reconciler.pass(this.#parts, this.#changed, this.#streams.traced))
-      this.#changed = new Set();
+    const [parts, changed, traced] = [this.#parts, this.#changed, this.#streams.traced];
+    const taken = this.#reconciler.pass({ parts, changed, traced, sameFacts });
+    if (taken) this.#changed = new Set();
   }
 
   get #rows(): readonly Row[] {
@@ -278,7 +285,7 @@ export class Agent {
 
   /** The set of traced ports has changed: put it in force now. */
   #retrace(): void {
-    if (!this.#stopping) this.#pass();
+    if (!this.#stopping) this.#pass(false);
   }
 
   #inForce(settled: boolean): boolean {
@@ -296,7 +303,7 @@ export class Agent {
         const { idsByName } = this.#ids.ports;
         const ids: number[] = [];
         for (const name of names) {
-          const id = idsByName[name];
+          const id = Object.hasOwn(idsByName, name) ? idsByName[name] : undefined;
           if (id === undefined) return { unknown: name };
           ids.push(id);
         }
@@ -340,7 +347,7 @@ export class Agent {
     // Nobody reads the ring from here on: no frame is to be told of.
     if (this.#streams.traced.size > 0) {
       this.#streams.end();
-      this.#pass();
+      this.#pass(false);
     }
     sockets.close();
     this.#ring.close();

@@ -6,7 +6,7 @@ import { IntentLoader, type LoadedIntent } from "../intent/load.ts";
 import type { Segment } from "../intent/passes/segments.ts";
 import { countErrors, sortFindings } from "../intent/report.ts";
 import { SoundIntent } from "../intent/sound-intent.ts";
-import type { IntentFileError } from "../io/files.ts";
+import type { IntentFileError, IntentText } from "../io/files.ts";
 import { IntentFiles } from "../io/intent-files.ts";
 
 export interface ReadIntent {
@@ -29,15 +29,20 @@ export class IntentReader {
     this.#files = new IntentFiles(path);
   }
 
-  changed(): Promise<boolean> {
-    return this.#files.changed();
-  }
-
   async read(): Promise<Result<ReadIntent, IntentFileError>> {
     const files = await this.#files.read();
-    if (!files.ok) return files;
-    const loaded = this.#loader.load(files.value);
-    return ok(this.#checkChange(loaded) ?? this.#checkAll(loaded));
+    return files.ok ? ok(this.#check(files.value)) : files;
+  }
+
+  /** The same, or null if no file was written, added or removed since. */
+  async readChanged(): Promise<Result<ReadIntent | null, IntentFileError>> {
+    const files = await this.#files.readChanged();
+    return files.ok ? ok(files.value && this.#check(files.value)) : files;
+  }
+
+  #check(files: readonly IntentText[]): ReadIntent {
+    const loaded = this.#loader.load(files);
+    return this.#checkChange(loaded) ?? this.#checkAll(loaded);
   }
 
   #checkChange({ intent, findings, change }: LoadedIntent): ReadIntent | null {

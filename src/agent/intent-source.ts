@@ -3,6 +3,7 @@ import { analysisOf, checkIntent } from "../intent/compile.ts";
 import { HostRows } from "../intent/host-parts.ts";
 import type { Finding, Intent } from "../intent/intent.ts";
 import { soundTenants, withTenantsKept } from "../intent/partial.ts";
+import type { IntentFileError } from "../io/files.ts";
 import { type IdBook, type RowParts, type RowsChange, unchangedIds } from "../rows/rows.ts";
 import type { IntentReader, ReadIntent } from "./intent-reader.ts";
 import type { Problem } from "./problem.ts";
@@ -48,29 +49,35 @@ export class IntentSource {
     this.#lastParts = last.parts;
   }
 
-  /** Whether a file was written, added or removed since `read`. */
-  changed(): Promise<boolean> {
-    return this.#reader.changed();
-  }
-
   async read(): Promise<Wanted> {
     const read = await this.#reader.read();
-    if (!read.ok) {
-      const { path, detail } = read.error;
-      return this.#stale([], {
-        code: "intent-unreadable",
-        object: path,
-        message: `the intent cannot be read: ${path}: ${detail}`,
-        suggestion: null,
-      });
-    }
-    const { intent, findings, errors } = read.value;
+    return read.ok ? this.#wantedOf(read.value) : this.#unreadable(read.error);
+  }
+
+  /** The same, or null if no file was written, added or removed since. */
+  async readChanged(): Promise<Wanted | null> {
+    const read = await this.#reader.readChanged();
+    if (!read.ok) return this.#unreadable(read.error);
+    return read.value && this.#wantedOf(read.value);
+  }
+
+  #unreadable({ path, detail }: IntentFileError): Wanted {
+    return this.#stale([], {
+      code: "intent-unreadable",
+      object: path,
+      message: `the intent cannot be read: ${path}: ${detail}`,
+      suggestion: null,
+    });
+  }
+
+  #wantedOf(read: ReadIntent): Wanted {
+    const { intent, findings, errors } = read;
     const usable = errors === 0 ? intent : this.#usablePart(intent, findings);
     if (!usable) return this.#stale(findings, null);
     const refusal = hostProblem(usable, this.#config.host);
     // A host that vanished from the intent is a slip of the pen more often than a decommissioning.
     if (refusal) return this.#stale(findings, refusal);
-    const change = this.#change(read.value) ?? this.#replace(usable, read.value);
+    const change = this.#change(read) ?? this.#replace(usable, read);
     this.#follows = errors === 0;
     this.#lastParts = this.#rows.parts;
     this.#lastIntent = usable;

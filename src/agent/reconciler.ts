@@ -11,7 +11,7 @@ import { OWN_PART } from "../intent/host-parts.ts";
 import { monotonicMs, monotonicNs, timestamp } from "../io/clock.ts";
 import { log } from "../io/log.ts";
 import { unmanageNeighbour } from "../kernel/neighbours.ts";
-import type { SocketEvent } from "../kernel/netlink.ts";
+import type { NetlinkError, SocketEvent } from "../kernel/netlink.ts";
 import type { PortRow, Row, RowParts } from "../rows/rows.ts";
 import type { Link } from "../wire/netlink/link.ts";
 import { AdjacencyBook } from "./adjacency-book.ts";
@@ -38,6 +38,16 @@ export interface Drift {
   readonly lastAt: string | null;
 }
 
+export interface PassInput {
+  readonly parts: RowParts;
+  /** Parts that are not as they were in the pass before; null: any. */
+  readonly changed: ReadonlySet<string> | null;
+  /** Ids of ports whose every frame is told. */
+  readonly traced: ReadonlySet<number>;
+  /** Nothing was heard from the kernel since the pass before: what it said then holds. */
+  readonly sameFacts: boolean;
+}
+
 /** A port's interface that we have made ready. */
 interface Prepared {
   readonly mtu: number;
@@ -54,6 +64,8 @@ export class Reconciler {
   /** By ifindex. */
   readonly #prepared = new Map<number, Prepared>();
   readonly #binder = new Binder();
+  /** Null: they could not be read. */
+  #facts: HostFacts | null = null;
   /** All entries are to be compared with the kernel's, not only those that may have changed. */
   #compareAll: boolean = true;
   #problems: readonly Problem[] = [];
@@ -104,16 +116,12 @@ export class Reconciler {
     return this.#adjacencies.has(event.neighbour.index, event.neighbour.address);
   }
 
-  /**
-   * `changed`: parts that are not as they were in the pass before; null: any. `traced`: ids of ports whose every
-   * frame is told. False if it came to nothing, and what has changed is still to be taken up.
-   */
-  pass(parts: RowParts, changed: ReadonlySet<string> | null, traced: ReadonlySet<number>): boolean {
+  /** False if it came to nothing, and what has changed is still to be taken up. */
+  pass({ parts, changed, traced, sameFacts }: PassInput): boolean {
     const problems: Problem[] = [];
-    const { netlink, datapath } = this.#kernel;
+    const { datapath } = this.#kernel;
     const own = parts.get(OWN_PART) ?? [];
-    const remotes = own.filter((row) => row.table === "peer").map((row) => row.remote);
-    const facts = readFacts(netlink, remotes);
+    const facts = this.#readFacts(own, sameFacts);
     if (!facts.ok) {
       this.#tell([problemOf("kernel", "netlink", facts.error)]);
       return false;
@@ -163,6 +171,15 @@ export class Reconciler {
     const entries = (read.ok ? read.value : 0) + (pins.ok ? pins.value : 0);
     if (entries > 0) this.#settleDrift(entries);
     this.#compareAll = true;
+  }
+
+  #readFacts(own: readonly Row[], same: boolean): Result<HostFacts, NetlinkError> {
+    const remotes = own.filter((row) => row.table === "peer").map((row) => row.remote);
+    if (same && this.#facts && remotes.every((one) => this.#facts?.nextHopsByRemote.has(one)))
+      return ok(this.#facts);
+    const facts = readFacts(this.#kernel.netlink, remotes);
+    this.#facts = facts.ok ? facts.value : null;
+    return facts;
   }
 
   #renew(): void {

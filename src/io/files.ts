@@ -38,6 +38,9 @@ export interface IntentFileError {
   readonly detail: string;
 }
 
+/** By its name: whether a file of a directory belongs to the intent there. */
+export const isIntentFile = (name: string): boolean => /\.ya?ml$/.test(name) && name !== LAB_FILE;
+
 /** The files of an intent, in order. */
 export async function intentPaths(
   path: string,
@@ -52,7 +55,7 @@ export async function intentPaths(
   }
   const names = await attempt("not-readable", path, () => readdir(path));
   if (!names.ok) return names;
-  const wanted = names.value.filter((name) => /\.ya?ml$/.test(name) && name !== LAB_FILE);
+  const wanted = names.value.filter(isIntentFile);
   if (!wanted.some((name) => name !== NUMBERS_FILE))
     return err({ kind: "no-documents", path, detail: "the directory has no *.yaml" });
   return ok(wanted.sort(compareText).map((name) => join(path, name)));

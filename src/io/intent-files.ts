@@ -3,7 +3,14 @@ import { type FSWatcher, watch } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { ok, type Result } from "../base/result.ts";
-import { attempt, type IntentFileError, type IntentText, intentPaths, readText } from "./files.ts";
+import {
+  attempt,
+  type IntentFileError,
+  type IntentText,
+  intentPaths,
+  isIntentFile,
+  readText,
+} from "./files.ts";
 
 interface KnownText {
   readonly mark: string;
@@ -19,14 +26,18 @@ export class IntentFiles {
     this.#path = path;
   }
 
-  /** Whether a file was written, added or removed since `read`; cheap enough to ask every second. */
-  async changed(): Promise<boolean> {
-    return marksText(await marksOf(this.#path)) !== this.#marks;
+  /** The same, or null if no file was written, added or removed since; cheap enough to ask every second. */
+  async readChanged(): Promise<Result<readonly IntentText[] | null, IntentFileError>> {
+    const marks = await marksOf(this.#path);
+    return marksText(marks) === this.#marks ? ok(null) : this.#readMarked(marks);
   }
 
   async read(): Promise<Result<readonly IntentText[], IntentFileError>> {
-    // Before the texts: what is written while we read is seen the next time.
-    const marks = await marksOf(this.#path);
+    return this.#readMarked(await marksOf(this.#path));
+  }
+
+  /** The marks are older than the texts: what is written while we read is seen the next time. */
+  async #readMarked(marks: Marks): Promise<Result<readonly IntentText[], IntentFileError>> {
     this.#marks = marksText(marks);
     if (!marks.ok) return marks;
     const texts: IntentText[] = [];
@@ -77,7 +88,7 @@ export function watchIntent(path: string, heard: () => void): { readonly close: 
   ] as const)
     try {
       const watcher = watch(place, { persistent: false }, (_, file) => {
-        if (name === null || file === name) heard();
+        if (file === null || (name === null ? isIntentFile(file) : file === name)) heard();
       });
       watcher.on("error", () => watcher.close());
       watchers.push(watcher);
