@@ -1,7 +1,7 @@
 /**
  * Two hosts joined by a cable, with interfaces for some networks of a scale intent, and an agent on each.
  *
- *     (m2) m [p<N>]──h1 [up0]──[up0] h2──[p<N>] (m1)
+ *     workloads ──[p<N>] h1 [up0]──[up0] h2 [p<N>]── workloads
  *
  * The measured network's workloads have namespaces of their own; the others' far ends share one, for nobody speaks there.
  */
