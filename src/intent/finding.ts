@@ -50,6 +50,8 @@ export const FINDING_CODES = [
   "address-not-unicast",
   "address-outside-subnets",
   "subnet-overlap",
+  // What is written and does nothing.
+  "no-effect",
 ] as const;
 
 export type FindingCode = (typeof FINDING_CODES)[number];

@@ -6,6 +6,7 @@ import { request } from "node:http";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { LIMIT } from "../../src/rows/abi.generated.ts";
 import { eventually, Fabric, sleep, WEFT } from "./fabric.ts";
 import { bpftool } from "./variant.ts";
 
@@ -279,7 +280,7 @@ test("a trace tells every frame of a port, and ends with the agent", async (t) =
     assert.ok(pings.every((f) => f.hook === "from-port" && f.port === "a/p1"));
   });
   const flags = (): readonly number[] => {
-    const path = join(fabric.pins("h1"), "v1", "attach");
+    const path = join(fabric.pins("h1"), `v${LIMIT.WEFT_ABI}`, "attach");
     const rows: readonly { readonly value: readonly string[] }[] = bpftool(
       ...["map", "dump", "pinned", path],
     );

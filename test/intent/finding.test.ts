@@ -185,12 +185,11 @@ const cases: readonly Case[] = [
       documentText(
         "Network",
         "a/m",
-        "{vni: 5001, learning: evpn, bum: multicast, group: 239.1.10.0, ageSeconds: 9, macsMax: 9, inside: deny, vlan: 9, gateways: [10.0.0.1]}",
+        "{vni: 5001, learning: evpn, bum: multicast, group: 239.1.10.0, inside: deny, vlan: 9, gateways: [10.0.0.1]}",
       ),
     ],
     findings: [
       "warning not-supported-yet Fabric f $.spec.asn",
-      "warning not-supported-yet Fabric f $.spec.gatewayMac",
       "error not-supported-yet Port a/p2 $.spec.attachment",
       "error not-supported-yet Port a/p2 $.spec.vid",
       "error not-supported-yet Port a/p2 $.spec.rate",
@@ -201,8 +200,6 @@ const cases: readonly Case[] = [
       "error not-supported-yet Network a/m $.spec.learning",
       "error not-supported-yet Network a/m $.spec.bum",
       "error not-supported-yet Network a/m $.spec.group",
-      "error not-supported-yet Network a/m $.spec.ageSeconds",
-      "error not-supported-yet Network a/m $.spec.macsMax",
       "error not-supported-yet Network a/m $.spec.inside",
       "warning not-supported-yet Network a/m $.spec.vlan",
       "warning not-supported-yet Network a/m $.spec.gateways",
@@ -215,8 +212,16 @@ const cases: readonly Case[] = [
     says: "reflectors",
   },
   {
+    of: "no-effect",
+    documents: [...sound, documentText("Network", "a/m", "{vni: 5001, ageSeconds: 9, macsMax: 9}")],
+    findings: [
+      "warning no-effect Network a/m $.spec.ageSeconds",
+      "warning no-effect Network a/m $.spec.macsMax",
+    ],
+  },
+  {
     of: "not-supported-yet (learning of the fabric)",
-    documents: spoiled(fabric, "numbering: rfc", "learning: flood-and-learn"),
+    documents: spoiled(fabric, "numbering: rfc", "learning: evpn"),
     findings: ["error not-supported-yet Fabric f $.spec.learning"],
   },
   {
