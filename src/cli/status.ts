@@ -23,8 +23,9 @@ export const status: Command = {
   options: AGENT_OPTIONS,
   summary: "Is the intent in force on this host? Exit 1 if not all of it.",
   async run(shell: Shell, given: Given): Promise<ExitCode> {
-    const socket = socketOf(shell, given);
-    if (socket === null) return EXIT.unreachable;
+    const found = socketOf(shell, given);
+    if (!found.ok) return found.error;
+    const socket = found.value;
     const answer = await ask(socket, "/status");
     if (!answer.ok) return complain(shell, answer.error);
     const parsed = Status.safeParse(answer.value);
