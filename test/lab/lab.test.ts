@@ -266,6 +266,11 @@ test("matrix finds each pair of a network of kernel peers open", async () => {
       const after = weft("matrix", name, "--json", "--protocol", "icmp");
       assert.equal(after.exit, 1);
       assert.equal(JSON.parse(after.out).summary.unproven, 2, "red, both ways");
+      const workload = `weft-${name}-port_org_red-1`;
+      assert.equal(run("ip", "-n", workload, "link", "delete", "eth0").exit, 0);
+      const without = weft("matrix", name);
+      assert.equal(without.exit, 3, "the lab is not what it was");
+      assert.match(without.err, new RegExp(`interface eth0 in ${workload}: ENODEV`));
     }),
   );
 });
