@@ -260,8 +260,7 @@ export class Reconciler {
     if (!settings) return;
     const links = [...facts.linksByName.values()];
     if (this.#idle?.at === "occupied" && monotonicMs() < this.#idleAgainMs) return;
-    if (this.#idle?.at === "ready" && !isThere(links, this.#idle.ifindex))
-      this.#drifted.push("the idle device was gone");
+    if (this.#idle?.at === "ready") this.#compareIdleDevice(this.#idle.ifindex, links);
     const idle = prepareIdleDevice(this.#kernel, settings.vxlanPort, links);
     if (!idle.ok) {
       problems.push(problemOf("idle-device", `UDP port ${settings.vxlanPort}`, idle.error));
@@ -269,6 +268,12 @@ export class Reconciler {
     }
     this.#idle = idle.value;
     if (idle.value.at === "occupied") this.#idleAgainMs = monotonicMs() + OCCUPIED_MS;
+  }
+
+  #compareIdleDevice(ifindex: number, links: readonly Link[]): void {
+    const link = links.find((l) => l.index === ifindex);
+    if (!link) this.#drifted.push("the idle device was gone");
+    else if (!link.up) this.#drifted.push("the idle device was down");
   }
 
   /** Next hops that no peer has any more: the kernel need not keep them resolved. */
@@ -303,9 +308,6 @@ export class Reconciler {
     this.#problems = problems;
   }
 }
-
-const isThere = (links: readonly Link[], ifindex: number): boolean =>
-  links.some((link) => link.index === ifindex);
 
 const portProblem = (row: PortRow, error: DeviceError): Problem =>
   problemOf("port", `${row.tenant}/${row.name}`, error);

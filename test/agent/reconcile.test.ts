@@ -60,6 +60,7 @@ const damages: Readonly<Record<string, (fabric: Fabric) => void>> = {
   "a port's ARP is turned on": (fabric) => void fabric.ip("h1", "link set port-a arp on"),
   "the headroom bridge is deleted": (fabric) => void fabric.ip("h1", "link delete weft-room"),
   "the idle device is deleted": (fabric) => void fabric.ip("h1", "link delete weft-idle4789"),
+  "the idle device is set down": (fabric) => void fabric.ip("h1", "link set weft-idle4789 down"),
 };
 
 /** 0 when it is detached. */

@@ -40,6 +40,24 @@ const cases: readonly Case[] = [
     of: "yaml-syntax",
     documents: [...sound, "a: [1, 2\nb: 3\n"],
     findings: ["error yaml-syntax - $"],
+    suggests: "indent what belongs together alike, and further than what it belongs to",
+  },
+  {
+    of: "yaml-syntax (tab)",
+    documents: [...sound, "a:\n\tb: 1\n"],
+    findings: ["error yaml-syntax - $"],
+    suggests: "indent with spaces",
+  },
+  {
+    of: "yaml-syntax (sign)",
+    documents: [...sound, "a: @b\n"],
+    findings: ["error yaml-syntax - $"],
+    suggests: "take it out, or put text that YAML takes for its own signs in quotes",
+  },
+  {
+    of: "yaml-syntax (in the only document, which is not told to be missing)",
+    documents: ["{kind: Fabric"],
+    findings: ["error yaml-syntax - $"],
   },
   {
     of: "yaml-syntax (alias)",
@@ -56,6 +74,7 @@ const cases: readonly Case[] = [
     of: "duplicate-key",
     documents: [...sound, "a: 1\na: 2\n"],
     findings: ["error duplicate-key - $"],
+    suggests: "keep one of the two",
   },
   {
     of: "not-a-document",
