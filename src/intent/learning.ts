@@ -2,14 +2,14 @@
 import type { Learning } from "../rows/rows.ts";
 import type { Fabric, Network } from "./intent.ts";
 
-export type LearningName = "static" | "flood-and-learn" | "evpn";
+type LearningName = "static" | "flood-and-learn" | "evpn";
 
 /** As IEEE 802.1Q §8.8.3 recommends for bridges, and Linux does. */
 const AGE_SECONDS = 300;
 /** A bound, so that one tenant cannot take the host's whole table. */
 const MACS_MAX = 4096;
 
-export function learningOf(fabric: Fabric | undefined, network: Network): LearningName {
+function learningOf(fabric: Fabric | undefined, network: Network): LearningName {
   const { learning, reflectors } = fabric?.spec ?? {};
   return network.spec.learning ?? learning ?? (reflectors?.length ? "evpn" : "static");
 }
