@@ -12,6 +12,7 @@ const commands = [
   "check",
   "allocate",
   "explain",
+  "overhead",
   "show rows",
   "agent",
   "status",
