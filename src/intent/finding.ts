@@ -50,6 +50,11 @@ export const FINDING_CODES = [
   "address-not-unicast",
   "address-outside-subnets",
   "subnet-overlap",
+  // Underlay multicast.
+  "group-illegal",
+  "group-unused",
+  "group-shared",
+  "group-mac-shared",
 ] as const;
 
 export type FindingCode = (typeof FINDING_CODES)[number];

@@ -13,6 +13,7 @@ const commands = [
   "allocate",
   "explain",
   "overhead",
+  "plan multicast",
   "show rows",
   "agent",
   "status",
