@@ -5,6 +5,7 @@
  */
 #include "lib/flood.h"
 #include "lib/guard.h"
+#include "lib/learn.h"
 #include "lib/send.h"
 
 /*
@@ -69,7 +70,7 @@ int from_port(struct __sk_buff *skb)
 
 	where.network = f.network;
 	__builtin_memcpy(where.mac, eth->destination, 6);
-	found = bpf_map_lookup_elem(&fdb, &where);
+	found = fdb_find(&where);
 	if (!found) {
 		if (row->flags & ATTACH_UNKNOWN_DROP)
 			return drop(skb, &f, VERDICT_UNKNOWN_UNICAST);

@@ -33,6 +33,12 @@ always_inline int is_ip(__u16 type)
 	return type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6;
 }
 
+always_inline int same_mac(const __u8 *a, const __u8 *b)
+{
+	return *(const __u32 *)a == *(const __u32 *)b &&
+	       *(const __u16 *)(a + 4) == *(const __u16 *)(b + 4);
+}
+
 /* An IPv4 address written as IPv6: in our tables that is the IPv4 address, so no IPv6 packet may carry one. */
 always_inline int is_mapped(const __be32 *words)
 {

@@ -14,12 +14,6 @@ enum guard_limit {
 	ND_OPTIONS_MAX = 16,
 };
 
-always_inline int same_mac(const __u8 *a, const __u8 *b)
-{
-	return *(const __u32 *)a == *(const __u32 *)b &&
-	       *(const __u16 *)(a + 4) == *(const __u16 *)(b + 4);
-}
-
 always_inline int is_zero16(const __be32 *a)
 {
 	return !(a[0] | a[1] | a[2] | a[3]);

@@ -92,7 +92,8 @@ export function bind(input: BindInput): Bound {
     switch (row.table) {
       case "settings": {
         const { hashSeed, vxlanPort } = row;
-        put("settings", u32(0), pack("settingsRow", { hashSeed, vxlanPort }));
+        const gatewayMac = row.gatewayMac === null ? new Uint8Array(6) : mac(row.gatewayMac);
+        put("settings", u32(0), pack("settingsRow", { hashSeed, vxlanPort, gatewayMac }));
         break;
       }
       case "uplink":
@@ -113,7 +114,8 @@ export function bind(input: BindInput): Bound {
       case "admit": {
         const { peer, network } = row;
         const flags = row.dscpKeep ? ADMIT_FLAG.ADMIT_DSCP_KEEP : 0;
-        put("admit", pack("admitKey", { peer, network }), pack("admitRow", { flags }));
+        const group = row.learnedGroup ?? 0;
+        put("admit", pack("admitKey", { peer, network }), pack("admitRow", { flags, group }));
         break;
       }
       case "vni_in":
@@ -177,8 +179,10 @@ function bindVni(row: VniInRow, put: Put): void {
   });
   const flags =
     flagIf(row.dscp === "pipe", VNI_IN_FLAG.VNI_IN_DSCP_PIPE) |
-    flagIf(row.unknownUnicast === "drop", VNI_IN_FLAG.VNI_IN_UNKNOWN_DROP);
-  put("vni_in", key, pack("vniInRow", { network: row.network, mtu: row.mtu, flags }));
+    flagIf(row.unknownUnicast === "drop", VNI_IN_FLAG.VNI_IN_UNKNOWN_DROP) |
+    flagIf(row.learning !== null, VNI_IN_FLAG.VNI_IN_LEARN);
+  const { network, mtu, learning } = row;
+  put("vni_in", key, pack("vniInRow", { network, mtu, flags, ...learning }));
 }
 
 function sourceKey(row: SourceRow): Uint8Array {

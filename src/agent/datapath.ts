@@ -19,6 +19,7 @@ import {
   openPinned,
   pin,
   replaceProgram,
+  runProgram,
 } from "../kernel/bpf.ts";
 import type { SystemError } from "../kernel/libc.ts";
 import { LAYOUTS, LIMIT } from "../rows/abi.generated.ts";
@@ -28,6 +29,7 @@ import {
   diffEntries,
   emptyTables,
   entriesOf,
+  isLearned,
   keyText,
   TABLES,
   type TableName,
@@ -40,12 +42,20 @@ const PROGRAMS = {
   port: ["from-port.bpf.o", "from_port"],
   uplink: ["from-underlay.bpf.o", "from_underlay"],
   idle: ["idle-device.bpf.o", "idle_device"],
+  /** Attached to nothing: run by the agent. */
+  sweep: ["sweep.bpf.o", "sweep"],
 } as const;
+
+type ProgramName = keyof typeof PROGRAMS;
+const PROGRAM_NAMES: readonly ProgramName[] = ["port", "uplink", "idle", "sweep"];
 
 export const OBJECT_FILES: readonly string[] = Object.values(PROGRAMS).map(([file]) => file);
 
-export type HookName = keyof typeof PROGRAMS;
+export type HookName = Exclude<ProgramName, "sweep">;
 const HOOKS: readonly HookName[] = ["port", "uplink", "idle"];
+
+/** What a test run is given to eat. */
+const ANY_FRAME = new Uint8Array(64);
 
 /** Key and row layouts by table; "index" is an array's u32, "mark" a u32 that only says "there". */
 const SHAPES: Readonly<Record<TableName, readonly [LayoutName | "index", LayoutName | "mark"]>> = {
@@ -80,7 +90,7 @@ export class Datapath {
   readonly #mapsDir: string;
   readonly #linksDir: string;
   readonly #objects: readonly LoadedObject[];
-  readonly #programFds: ReadonlyMap<HookName, number>;
+  readonly #programFds: ReadonlyMap<ProgramName, number>;
   readonly #maps: ReadonlyMap<string, BpfMap>;
   readonly #floods: FloodTable;
   /** Link fds by "hook-ifindex". */
@@ -94,10 +104,10 @@ export class Datapath {
     this.#linksDir = join(pins, "links");
     this.#objects = objects;
     this.#programFds = new Map(
-      HOOKS.map((hook, i) => {
-        const fd = objects[i]?.programFds.get(PROGRAMS[hook][1]);
-        invariant(fd !== undefined, `no program ${PROGRAMS[hook][1]}`);
-        return [hook, fd];
+      PROGRAM_NAMES.map((name, i) => {
+        const fd = objects[i]?.programFds.get(PROGRAMS[name][1]);
+        invariant(fd !== undefined, `no program ${PROGRAMS[name][1]}`);
+        return [name, fd];
       }),
     );
     const maps = new Map<string, BpfMap>();
@@ -118,6 +128,7 @@ export class Datapath {
     add("counter", 4, LAYOUTS.counterRow.octets, true);
     add("port_counter", 4, LAYOUTS.portCounterRow.octets, true);
     add("event_budget", 4, LAYOUTS.eventBudgetRow.octets, true);
+    add("learned", LAYOUTS.learnedKey.octets, LAYOUTS.learnedRow.octets, false);
     add("bucket", LAYOUTS.bucketKey.octets, LAYOUTS.bucketRow.octets, false);
     add("events", 0, 0, false);
     const hash = (name: string, key: LayoutName, row: LayoutName): BpfMap =>
@@ -142,8 +153,8 @@ export class Datapath {
       if (!made.ok) return made;
     }
     const loaded: LoadedObject[] = [];
-    for (const hook of HOOKS) {
-      const object = loadBpfObject(join(objects, PROGRAMS[hook][0]), mapsDir);
+    for (const name of PROGRAM_NAMES) {
+      const object = loadBpfObject(join(objects, PROGRAMS[name][0]), mapsDir);
       if (!object.ok) return object;
       loaded.push(object.value);
     }
@@ -172,7 +183,8 @@ export class Datapath {
       const entries = this.map(table).entries();
       if (!entries.ok) return entries;
       const into = entriesOf(found, table);
-      for (const [key, row] of entries.value) into.set(keyText(key), { key, row });
+      for (const [key, row] of entries.value)
+        if (!isLearned(table, row)) into.set(keyText(key), { key, row });
       const { set, remove } = diffEntries(entriesOf(this.#applied, table), into);
       drifted += set.length + remove.length;
     }
@@ -227,6 +239,14 @@ export class Datapath {
 
   sweep(): Result<null, BpfError> {
     return this.#floods.sweep();
+  }
+
+  /** Removes what was learned and is over, or leads to a group that is gone. */
+  sweepLearned(): Result<null, BpfError> {
+    const program = this.#programFds.get("sweep");
+    invariant(program !== undefined, "no program to sweep with");
+    const done = runProgram(program, ANY_FRAME, 0);
+    return done.ok ? ok(null) : done;
   }
 
   /** Interfaces that a hook is attached to. */

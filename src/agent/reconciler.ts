@@ -26,6 +26,7 @@ import {
 } from "./devices.ts";
 import { entriesOf } from "./entries.ts";
 import { type HostFacts, readFacts } from "./facts.ts";
+import { lendHeadroom, prepareHeadroom, takeHeadroom } from "./headroom.ts";
 import { type Problem, problemOf, uplinkProblem } from "./problem.ts";
 
 export interface Drift {
@@ -57,6 +58,9 @@ export class Reconciler {
   #freshUntilNs: bigint = 0n;
   #drift: Drift = { entries: 0, repairs: 0, lastAt: null };
   #drifted: string[] = [];
+  /** Index of the bridge that asks for headroom. */
+  #headroom: number | null = null;
+  #headroomRefusal: string | null = null;
   #writes: { set: number; removed: number } = { set: 0, removed: 0 };
 
   /** `freshMs`: how long a next hop's MAC is vouched for; it is renewed when a third of that has passed. */
@@ -120,6 +124,7 @@ export class Reconciler {
     this.#bound = bound;
     const ports = rows.filter((row) => row.table === "port");
     this.#preparePorts(ports, facts.value, problems);
+    this.#keepHeadroom(ports, facts.value);
     const applied = datapath.apply(bound.tables, bound.floods);
     const took = applied.ok ? datapath.takeOver() : ok(null);
     if (!took.ok) problems.push(problemOf("programs", "datapath", took.error));
@@ -186,6 +191,25 @@ export class Reconciler {
     }
   }
 
+  /** Without it everything works, slower: what fails is told once, and is no problem. */
+  #keepHeadroom(ports: readonly PortRow[], { linksByName }: HostFacts): void {
+    const { netlink } = this.#kernel;
+    const present = ports.flatMap((row) => linksByName.get(row.interface) ?? []);
+    if (present.length === 0) return;
+    if (this.#headroom !== null && !isThere([...linksByName.values()], this.#headroom))
+      this.#drifted.push("the headroom bridge was gone");
+    const bridge = prepareHeadroom(netlink, linksByName);
+    this.#headroom = bridge.ok ? bridge.value.index : null;
+    const done = bridge.ok
+      ? present.map((link) => lendHeadroom(netlink, link, bridge.value))
+      : [bridge];
+    const refusal = done.find((one) => !one.ok)?.error;
+    const told = refusal?.detail ?? null;
+    if (refusal && told !== this.#headroomRefusal)
+      log("warning", "ports go without headroom for outer headers", { ...refusal });
+    this.#headroomRefusal = told;
+  }
+
   #raisePorts(ports: readonly PortRow[], facts: HostFacts, problems: Problem[]): void {
     for (const row of ports) {
       const link = facts.linksByName.get(row.interface);
@@ -205,8 +229,11 @@ export class Reconciler {
     for (const ifindex of this.#kernel.datapath.attachedTo("port")) {
       if (wanted.has(ifindex)) continue;
       const done = releasePort(this.#kernel, ifindex);
-      if (done.ok) this.#prepared.delete(ifindex);
-      else problems.push(problemOf("port", `interface ${ifindex}`, done.error));
+      const link = [...facts.linksByName.values()].find((l) => l.index === ifindex);
+      const left =
+        done.ok && link ? takeHeadroom(this.#kernel.netlink, link, facts.linksByName) : done;
+      if (left.ok) this.#prepared.delete(ifindex);
+      else problems.push(problemOf("port", `interface ${ifindex}`, left.error));
     }
   }
 
@@ -233,8 +260,7 @@ export class Reconciler {
     if (!settings) return;
     const links = [...facts.linksByName.values()];
     if (this.#idle?.at === "occupied" && monotonicMs() < this.#idleAgainMs) return;
-    if (this.#idle?.at === "ready" && !isThere(links, this.#idle.ifindex))
-      this.#drifted.push("the idle device was gone");
+    if (this.#idle?.at === "ready") this.#compareIdleDevice(this.#idle.ifindex, links);
     const idle = prepareIdleDevice(this.#kernel, settings.vxlanPort, links);
     if (!idle.ok) {
       problems.push(problemOf("idle-device", `UDP port ${settings.vxlanPort}`, idle.error));
@@ -242,6 +268,12 @@ export class Reconciler {
     }
     this.#idle = idle.value;
     if (idle.value.at === "occupied") this.#idleAgainMs = monotonicMs() + OCCUPIED_MS;
+  }
+
+  #compareIdleDevice(ifindex: number, links: readonly Link[]): void {
+    const link = links.find((l) => l.index === ifindex);
+    if (!link) this.#drifted.push("the idle device was gone");
+    else if (!link.up) this.#drifted.push("the idle device was down");
   }
 
   /** Next hops that no peer has any more: the kernel need not keep them resolved. */
@@ -276,9 +308,6 @@ export class Reconciler {
     this.#problems = problems;
   }
 }
-
-const isThere = (links: readonly Link[], ifindex: number): boolean =>
-  links.some((link) => link.index === ifindex);
 
 const portProblem = (row: PortRow, error: DeviceError): Problem =>
   problemOf("port", `${row.tenant}/${row.name}`, error);

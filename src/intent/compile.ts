@@ -93,6 +93,9 @@ export function compileIntent(files: readonly TextFile[]): {
   readonly errors: number;
 } {
   const { intent, findings: shape } = parseIntent(files);
-  const findings = sortFindings([...shape, ...checkIntent(intent)]);
+  // A document that could not be read may be the fabric.
+  const unread = shape.some(({ code }) => code === "yaml-syntax" || code === "duplicate-key");
+  const checked = checkIntent(intent).filter(({ code }) => !unread || code !== "no-fabric");
+  const findings = sortFindings([...shape, ...checked]);
   return { intent, findings, errors: countErrors(findings) };
 }

@@ -50,9 +50,10 @@ export const FINDING_CODES = [
   "address-not-unicast",
   "address-outside-subnets",
   "subnet-overlap",
+  // What is written and does nothing.
+  "no-effect",
   // Underlay multicast.
   "group-illegal",
-  "group-unused",
   "group-shared",
   "group-mac-shared",
 ] as const;

@@ -119,6 +119,7 @@ export const ERRNO = {
   EEXIST: 17,
   ENODEV: 19,
   EINVAL: 22,
+  EXFULL: 54,
   EBADMSG: 74,
   EPROTO: 71,
   ENETDOWN: 100,

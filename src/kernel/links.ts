@@ -1,6 +1,7 @@
-/** Network devices of the socket's namespace: read, change, delete, and the idle VXLAN receiver. */
+/** Network devices of the socket's namespace: read, change, delete; make a bridge or a VXLAN device with metadata. */
 import { err, invariant, ok, type Result } from "../base/result.ts";
 import {
+  bridgeCreation,
   type Link,
   type LinkChange,
   linkChange,
@@ -61,6 +62,19 @@ export function setLink(
 export function deleteLink(on: NetlinkSocket, index: number): Result<void, NetlinkError> {
   const done = perform(on, linkRemoval(index));
   return done.ok || done.error.errno !== ERRNO.ENODEV ? done : ok(undefined);
+}
+
+/** A bridge called `name`, down; the one that is there already, if it is a bridge. */
+export function createBridge(on: NetlinkSocket, name: string): Result<Link, NetlinkError> {
+  invariant(isInterfaceName(name), `not an interface name: ${name}`);
+  const request = bridgeCreation(name);
+  const created = perform(on, request);
+  if (!created.ok && created.error.errno !== ERRNO.EEXIST) return created;
+  const found = readLink(on, name);
+  if (!found.ok) return found;
+  if (found.value?.kind === "bridge") return ok(found.value);
+  if (!created.ok) return created;
+  return err(netlinkError(request, ERRNO.ENODEV, "it vanished as it was made"));
 }
 
 /**

@@ -15,6 +15,8 @@ export interface SettingsRow {
   readonly table: "settings";
   readonly hashSeed: number;
   readonly vxlanPort: number;
+  /** Of the fabric's distributed gateways; null: none. */
+  readonly gatewayMac: string | null;
 }
 
 /** An underlay interface of this host. */
@@ -56,6 +58,16 @@ export interface AdmitRow {
   readonly network: number;
   /** His outer DSCP says nothing about the inner one: not a weft host. */
   readonly dscpKeep: boolean;
+  /** Next-hop group of the MACs that are learned from him there; null: none are. */
+  readonly learnedGroup: number | null;
+}
+
+/** How a network learns where MACs are from the frames that come in. */
+export interface Learning {
+  /** Life of a MAC from its last frame. */
+  readonly ageSeconds: number;
+  /** The most MACs that it learns on one host. */
+  readonly macsMax: number;
 }
 
 export interface VniInRow {
@@ -67,6 +79,8 @@ export interface VniInRow {
   readonly mtu: number;
   readonly dscp: "uniform" | "pipe";
   readonly unknownUnicast: "flood" | "drop";
+  /** Null: endpoints are declared. */
+  readonly learning: Learning | null;
 }
 
 /** A local port as a destination. `tenant` and `name` are for people, counters and events. */

@@ -286,6 +286,7 @@ export interface Link {
   readonly ifname: string;
   readonly flags: readonly string[];
   readonly mtu: number;
+  readonly master?: string;
   readonly inet6_addr_gen_mode?: string;
 }
 

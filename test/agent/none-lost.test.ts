@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { LIMIT } from "../../src/rows/abi.generated.ts";
 import { Fabric, type HostName, portDocument, sleep } from "./fabric.ts";
 import { buildFlows, Traffic } from "./traffic.ts";
 import { buildVariant, programTags } from "./variant.ts";
@@ -58,10 +59,10 @@ const events: Readonly<Record<string, (run: Run) => Promise<void>>> = {
     await both((host) => fabric.agent(host).stop("SIGKILL"));
     // To the next agent these are the maps of another version, with that version's programs at work on them.
     for (const host of HOSTS)
-      renameSync(join(fabric.pins(host), "v1"), join(fabric.pins(host), "v0"));
+      renameSync(join(fabric.pins(host), `v${LIMIT.WEFT_ABI}`), join(fabric.pins(host), "v0"));
     await both((host) => fabric.start(host).ready());
     for (const host of HOSTS) {
-      assert.ok(existsSync(join(fabric.pins(host), "v1", "fdb")));
+      assert.ok(existsSync(join(fabric.pins(host), `v${LIMIT.WEFT_ABI}`, "fdb")));
       assert.ok(!existsSync(join(fabric.pins(host), "v0")), "the old maps are still pinned");
     }
   },

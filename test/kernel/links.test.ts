@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AF_INET, bind, close, SOCK_CLOEXEC, SOCK_DGRAM, socket } from "../../src/kernel/libc.ts";
 import {
+  createBridge,
   createVxlanExternal,
   deleteLink,
   readLink,
@@ -177,4 +178,20 @@ test("a deleted link is gone, and deleting it again succeeds", (t) => {
   must(deleteLink(on, index));
   assert.equal(must(readLink(on, index)), null);
   must(deleteLink(on, index));
+});
+
+test("makes a bridge once, and puts a link under it and out again", (t) => {
+  const [a] = joined(t);
+  const on = netlink(t, a);
+  const bridge = must(createBridge(on, "b0"));
+  assert.deepEqual([bridge.name, bridge.kind, bridge.up], ["b0", "bridge", false]);
+  assert.equal(must(createBridge(on, "b0")).index, bridge.index);
+  const taken = createBridge(on, "v0");
+  assert.ok(!taken.ok);
+  assert.equal(taken.error.name, "EEXIST");
+  const index = must(readLink(on, "v0"))?.index ?? 0;
+  must(setLink(on, index, { master: bridge.index }));
+  assert.equal(ipJson(a, "link", "show", "v0")[0]?.master, "b0");
+  must(setLink(on, index, { master: 0 }));
+  assert.equal(must(readLink(on, "v0"))?.master, null);
 });

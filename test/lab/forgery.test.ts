@@ -27,6 +27,7 @@ function forgery(encapsulation: VniInRow["encapsulation"], vtep: string): Forger
     mtu: 1400,
     dscp: "uniform",
     unknownUnicast: "flood",
+    learning: null,
   };
   return { from, to, tunnel, vxlanPort: 4789 };
 }

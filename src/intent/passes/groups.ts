@@ -47,9 +47,9 @@ export const checkGroups = (intent: Intent): readonly Finding[] => compileGroups
 function unused(network: Network, group: string): Finding {
   return findingAt(network, PATH, {
     severity: "warning",
-    code: "group-unused",
-    message: `has group ${group}, and floods by ingress replication`,
-    suggestion: "bum: multicast, or remove the group",
+    code: "no-effect",
+    message: `says ${group}, and the network floods by ingress replication`,
+    suggestion: "remove it, or set bum: multicast",
   });
 }
 

@@ -7,13 +7,16 @@ import { sortRows } from "../../rows/order.ts";
 import type {
   EncapsulationName,
   FamilyName,
+  FdbRow,
   FloodPeers,
   FloodRow,
   IdBook,
+  Learning,
   Row,
 } from "../../rows/rows.ts";
 import { giveIds, idOf } from "../id-book.ts";
 import type { Fabric, Host, Port } from "../intent.ts";
+import { wireLearningOf } from "../learning.ts";
 import { sourcesOf } from "../sources.ts";
 import {
   encapsulationBetween,
@@ -27,6 +30,8 @@ import {
 /** One host's part of one segment. */
 interface Local {
   readonly segment: Segment;
+  /** Null: its endpoints are declared. */
+  readonly learning: Learning | null;
   readonly own: Member;
   readonly remotes: readonly Remote[];
 }
@@ -47,7 +52,7 @@ export function compileHostRows(
   book: IdBook,
 ): { readonly rows: readonly Row[]; readonly ids: IdBook } {
   const locals = segments
-    .map((segment) => localOf(host, segment))
+    .map((segment) => localOf(fabric, host, segment))
     .filter((local) => local !== null);
   const remotes = locals.flatMap((local) => local.remotes);
   const ids: IdBook = {
@@ -69,13 +74,13 @@ export function compileHostRows(
   };
   const rows: Row[] = [...hostRows(fabric, host), ...peerRows(host, locals, ids)];
   for (const local of locals) {
-    rows.push(...segmentRows(host, local, ids));
+    rows.push(...segmentRows(host, local, ids), ...endpointRows(local, ids));
     for (const port of local.own.ports) rows.push(...portRows(local.segment, port, ids));
   }
   return { rows: sortRows(rows), ids };
 }
 
-function localOf(host: Host, segment: Segment): Local | null {
+function localOf(fabric: Fabric, host: Host, segment: Segment): Local | null {
   const { network, membersByHost } = segment;
   const own = membersByHost.get(host.key);
   if (!own) return null;
@@ -86,7 +91,7 @@ function localOf(host: Host, segment: Segment): Local | null {
     const peer = `${member.host.key}/${network.spec.underlay}`;
     remotes.push({ member, encapsulation, peer, group: `${peer}/${network.key}/${encapsulation}` });
   }
-  return { segment, own, remotes };
+  return { segment, learning: wireLearningOf(fabric, network), own, remotes };
 }
 
 function hostRows(fabric: Fabric, host: Host): readonly Row[] {
@@ -96,6 +101,7 @@ function hostRows(fabric: Fabric, host: Host): readonly Row[] {
       table: "settings",
       hashSeed: seedOf(fabric.metadata.name),
       vxlanPort: fabric.spec.vxlanPort,
+      gatewayMac: fabric.spec.gatewayMac ?? null,
     },
     ...uplinks.map((one): Row => ({ table: "uplink", interface: one.interface, mtu: one.mtu })),
     ...vteps.map((address): Row => ({ table: "vtep", address, shared })),
@@ -116,12 +122,13 @@ function seedOf(name: string): number {
 function peerRows(host: Host, locals: readonly Local[], ids: IdBook): readonly Row[] {
   const rows: Row[] = [];
   const done = new Set<string>();
-  for (const { segment, remotes } of locals)
-    for (const { member, peer: name } of remotes) {
+  for (const { segment, learning, remotes } of locals)
+    for (const { member, peer: name, group } of remotes) {
       const family: FamilyName = segment.network.spec.underlay;
       const peer = idOf(ids.peers, name);
       const dscpKeep = !member.host.spec.managed;
-      rows.push({ table: "admit", peer, network: segment.number, dscpKeep });
+      const learnedGroup = learning ? idOf(ids.groups, group) : null;
+      rows.push({ table: "admit", peer, network: segment.number, dscpKeep, learnedGroup });
       if (done.has(name)) continue;
       done.add(name);
       const addresses = vtepsOf(member.host, family);
@@ -141,7 +148,7 @@ function peerRows(host: Host, locals: readonly Local[], ids: IdBook): readonly R
 
 /** What the host knows of a network besides its own ports' rows. */
 function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
-  const { segment, own, remotes } = local;
+  const { segment, learning, remotes } = local;
   const { network, number, mtu } = segment;
   const rows: Row[] = [floodRow(local, ids)];
   for (const vtep of vtepsOf(host, network.spec.underlay))
@@ -155,28 +162,25 @@ function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
         mtu,
         dscp: network.spec.dscp,
         unknownUnicast: network.spec.unknownUnicast,
+        learning,
       });
-  for (const port of own.ports)
-    rows.push({
-      table: "fdb",
-      network: number,
-      mac: port.spec.mac,
-      kind: "port",
-      target: idOf(ids.ports, port.key),
-    });
-  for (const { member, encapsulation, peer, group: name } of remotes) {
-    const group = idOf(ids.groups, name);
+  for (const { encapsulation, peer, group } of remotes) {
     const members = [{ peer: idOf(ids.peers, peer), vni: number, encapsulation, weight: 1 }];
-    rows.push({ table: "group", group, members });
-    for (const port of member.ports)
-      rows.push({
-        table: "fdb",
-        network: number,
-        mac: port.spec.mac,
-        kind: "group",
-        target: group,
-      });
+    rows.push({ table: "group", group: idOf(ids.groups, group), members });
   }
+  return rows;
+}
+
+/** Where MACs are, as far as the intent says it: those of this host always, others' where nothing is learned. */
+function endpointRows({ segment, learning, own, remotes }: Local, ids: IdBook): readonly Row[] {
+  const at = (port: Port, kind: FdbRow["kind"], target: number): FdbRow => {
+    const { mac } = port.spec;
+    return { table: "fdb", network: segment.number, mac, kind, target };
+  };
+  const rows = own.ports.map((port) => at(port, "port", idOf(ids.ports, port.key)));
+  if (learning) return rows;
+  for (const { member, group } of remotes)
+    rows.push(...member.ports.map((port) => at(port, "group", idOf(ids.groups, group))));
   return rows;
 }
 

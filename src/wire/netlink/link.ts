@@ -1,6 +1,6 @@
 /**
  * Network devices: RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK (linux/rtnetlink.h, if_link.h). Reads what the
- * agent acts on; creates one kind of device, the idle VXLAN receiver.
+ * agent acts on; creates two kinds of device, VXLAN with metadata and a bridge.
  *
  *  |    family     |       0       |            hardware           |     host order
  *  |                            index                              |
@@ -213,6 +213,8 @@ export interface LinkChange {
   readonly arp?: boolean;
   readonly mtu?: number;
   readonly mac?: string;
+  /** Index of the bridge above; 0: none. */
+  readonly master?: number;
   /** No IPv6 address that the kernel makes up itself, not even link-local. */
   readonly addrGenModeNone?: true;
 }
@@ -278,6 +280,7 @@ export function linkChange(index: number, change: LinkChange): Request {
         invariant(mac !== null, `not a MAC address: ${change.mac}`);
         at = emitOctets(out, at, ADDRESS, mac);
       }
+      if (change.master !== undefined) at = emitU32(out, at, MASTER, change.master);
       if (change.addrGenModeNone)
         at = emitNest(out, at, AF_SPEC, (a: number) =>
           emitNest(out, a, AF_INET6, (b: number) =>
@@ -321,6 +324,20 @@ export function vxlanExternalCreation(name: string, port: number): Request {
           );
         }),
       );
+    },
+  };
+}
+
+/** A bridge with the kernel's own settings. It is created down. One name a namespace, else EEXIST. */
+export function bridgeCreation(name: string): Request {
+  return {
+    operation: "create bridge",
+    object: name,
+    type: RTM_NEWLINK,
+    flags: FLAG.request | FLAG.ack | FLAG.create | FLAG.exclusive,
+    emit: (out: DataView, start: number): number => {
+      const at = emitText(out, emitHeader(out, start, 0, {}), NAME, name);
+      return emitNest(out, at, INFO, (a: number) => emitText(out, a, INFO_KIND, "bridge"));
     },
   };
 }

@@ -6,6 +6,7 @@ import { parseIp } from "../../../src/base/ip.ts";
 import { parseAddress } from "../../../src/wire/netlink/address.ts";
 import { parseEvent } from "../../../src/wire/netlink/event.ts";
 import {
+  bridgeCreation,
   linkChange,
   linkQuery,
   parseLink,
@@ -232,6 +233,18 @@ const emissions: readonly (readonly [string, Request, number, string])[] = [
     `00000000 00000000 00000000 00000000 07000300 78300000 44001280 0a000100 76786c61 6e000000
      34000280 06000f00 12b50000 05001900 01000000 05000700 00000000 05001200 00000000
      05001300 01000000 05001400 01000000`,
+  ],
+  [
+    "a bridge",
+    bridgeCreation("b0"),
+    0x605,
+    "00000000 00000000 00000000 00000000 07000300 62300000 10001280 0b000100 62726964 67650000",
+  ],
+  [
+    "a link under a bridge",
+    linkChange(7, { master: 3 }),
+    0x005,
+    "00000000 07000000 00000000 00000000 08000a00 03000000",
   ],
   [
     "a route of a packet",
