@@ -65,7 +65,7 @@ always_inline void learn_source(const struct frame *f, const struct vni_in_row *
 SEC("tc")
 int from_underlay(struct __sk_buff *skb)
 {
-	struct frame f = { .hook = HOOK_FROM_UNDERLAY, .octets = skb->len };
+	struct frame f = { .hook = HOOK_FROM_UNDERLAY, .vni = VNI_NONE, .octets = skb->len };
 	struct tunnel t = {};
 	struct peer_in_row *sender;
 	struct settings_row *setting;

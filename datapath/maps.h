@@ -35,6 +35,7 @@ enum limit {
 	EVENTS_PER_SECOND = 64,		/* of one verdict on one CPU; the rest is counted as lost */
 	VERDICTS_MAX = 256,		/* room for verdicts to come, so that a new one changes no map */
 	VID_UNTAGGED = 0xffff,
+	VNI_NONE = 0x7fffffff,		/* of an event: no tunnel header was read; 0 is a VNI */
 };
 
 enum encapsulation {

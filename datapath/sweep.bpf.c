@@ -41,10 +41,11 @@ static long settle_count(unused struct bpf_map *map, unused const struct learned
 }
 
 SEC("tc")
-int sweep(unused struct __sk_buff *skb)
+int sweep(struct __sk_buff *skb)
 {
 	__u64 now = bpf_ktime_get_coarse_ns();
 
+	(void)skb;
 	bpf_for_each_map_elem(&fdb, sweep_row, &now, 0);
 	bpf_for_each_map_elem(&learned, settle_count, NULL, 0);
 	return 0;

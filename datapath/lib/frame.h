@@ -19,7 +19,7 @@ struct frame {
 	__u8 ecn;			/* inner ECN, 0 for non-IP */
 	__u8 traced;
 	__u8 protocol;			/* inner IP protocol, 0 for non-IP */
-	__u16 zero;
+	__be16 vxlan_port;		/* from a port: the fabric's */
 	__u32 source[4];		/* outer source, mapped, in wire order */
 };
 

@@ -86,6 +86,9 @@ export interface Writes {
 /** Of a link's name: "port-3". */
 const ifindexOf = (link: string): number => Number(link.split("-")[1]);
 
+const makeDirectory = (directory: string): Result<unknown, SystemError> =>
+  attempt(`make ${directory}`, () => mkdirSync(directory, { recursive: true, mode: 0o700 }));
+
 export class Datapath {
   readonly #mapsDir: string;
   readonly #linksDir: string;
@@ -147,9 +150,7 @@ export class Datapath {
   static open(objects: string, pins: string): Result<Datapath, BpfError | SystemError> {
     const mapsDir = join(pins, `v${LIMIT.WEFT_ABI}`);
     for (const directory of [pins, mapsDir, join(pins, "links")]) {
-      const made = attempt(`make ${directory}`, () =>
-        mkdirSync(directory, { recursive: true, mode: 0o700 }),
-      );
+      const made = makeDirectory(directory);
       if (!made.ok) return made;
     }
     const loaded: LoadedObject[] = [];
@@ -234,6 +235,11 @@ export class Datapath {
         removed += pruned.value;
       }
     }
+    // What was learned behind a group that is gone leads nowhere: its MAC is to be learned anew.
+    if (changes.some(({ table, remove }) => table === "group" && remove.length > 0)) {
+      const swept = this.sweepLearned();
+      if (!swept.ok) return swept;
+    }
     return ok({ set, removed });
   }
 
@@ -306,12 +312,16 @@ export class Datapath {
   }
 
   /** Pins that somebody has removed are made again, or the datapath would end with us; how many there were. */
-  repin(): Result<number, BpfError> {
+  repin(): Result<number, BpfError | SystemError> {
     const pinned: (readonly [string, number])[] = [
       ...[...this.#maps].map(([name, { fd }]): [string, number] => [join(this.#mapsDir, name), fd]),
       ...[...this.#links].map(([name, fd]): [string, number] => [join(this.#linksDir, name), fd]),
     ];
     const missing = pinned.filter(([path]) => !existsSync(path));
+    for (const directory of [this.#mapsDir, this.#linksDir]) {
+      const made = makeDirectory(directory);
+      if (!made.ok) return made;
+    }
     for (const [path, fd] of missing) {
       const done = pin(fd, path);
       if (!done.ok) return done;

@@ -53,6 +53,8 @@ export class Reconciler {
   readonly #prepared = new Map<number, Prepared>();
   #bound: Bound | null = null;
   #problems: readonly Problem[] = [];
+  /** What the last audit could not look at. */
+  #auditProblems: readonly Problem[] = [];
   #idle: IdleDevice | null = null;
   #idleAgainMs: number = 0;
   #freshUntilNs: bigint = 0n;
@@ -102,7 +104,7 @@ export class Reconciler {
 
   /** `traced`: ids of ports whose every frame is told. */
   pass(rows: readonly Row[], traced: ReadonlySet<number>): void {
-    const problems: Problem[] = [];
+    const problems: Problem[] = [...this.#auditProblems];
     const { netlink, datapath } = this.#kernel;
     const remotes = rows.filter((row) => row.table === "peer").map((row) => row.remote);
     const facts = readFacts(netlink, remotes);
@@ -148,12 +150,14 @@ export class Reconciler {
     const read = datapath.read();
     const pins = datapath.repin();
     const links = datapath.deadLinks();
-    for (const done of [read, pins, links])
-      if (!done.ok) log("error", "the datapath cannot be audited", { ...done.error });
+    this.#auditProblems = [read, pins, links].flatMap((done) =>
+      done.ok ? [] : problemOf("audit", "datapath", done.error),
+    );
     const entries = (read.ok ? read.value : 0) + (pins.ok ? pins.value : 0);
     if (entries > 0) this.#settleDrift(entries);
-    // The pass counts what it finds dead.
-    return entries > 0 || (links.ok && links.value.length > 0);
+    // The pass counts what it finds dead, and tells what could not be looked at.
+    const dead = links.ok && links.value.length > 0;
+    return entries > 0 || dead || this.#auditProblems.length > 0;
   }
 
   #renew(): void {
@@ -196,7 +200,10 @@ export class Reconciler {
     const { netlink } = this.#kernel;
     const present = ports.flatMap((row) => linksByName.get(row.interface) ?? []);
     if (present.length === 0) return;
-    if (this.#headroom !== null && !isThere([...linksByName.values()], this.#headroom))
+    if (
+      this.#headroom !== null &&
+      ![...linksByName.values()].some((link) => link.index === this.#headroom)
+    )
       this.#drifted.push("the headroom bridge was gone");
     const bridge = prepareHeadroom(netlink, linksByName);
     this.#headroom = bridge.ok ? bridge.value.index : null;

@@ -124,6 +124,7 @@ export const LIMIT = {
   EVENTS_PER_SECOND: 64,
   VERDICTS_MAX: 256,
   VID_UNTAGGED: 65535,
+  VNI_NONE: 2147483647,
 } as const;
 
 export const PORT_FLAG = {

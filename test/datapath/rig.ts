@@ -50,6 +50,7 @@ const SHAPES = {
   flood: ["floodKey", "floodRow"],
   flood_member: ["floodMemberKey", "floodMemberRow"],
   bucket: ["bucketKey", "bucketRow"],
+  learned: ["learnedKey", "learnedRow"],
 } as const;
 
 type TableName = keyof typeof SHAPES;
@@ -69,12 +70,13 @@ export const NEXT = -1;
 export const DROP = 2;
 export const REDIRECT = 7;
 
-export type Hook = "port" | "uplink" | "idle";
+export type Hook = "port" | "uplink" | "idle" | "sweep";
 
 const PROGRAMS = {
   port: ["from-port.bpf.o", "from_port"],
   uplink: ["from-underlay.bpf.o", "from_underlay"],
   idle: ["idle-device.bpf.o", "idle_device"],
+  sweep: ["sweep.bpf.o", "sweep"],
 } as const;
 
 const u32 = (value: number): Uint8Array => {
@@ -181,6 +183,10 @@ export class Rig {
   /** Writes a row of any other table; `key` is packed. */
   set<T extends TableName>(table: T, key: Uint8Array, row: Values<RowLayout<T>>): void {
     must(this.#table(table).set(key, pack<LayoutName>(SHAPES[table][1], row)));
+  }
+
+  get(table: TableName, key: Uint8Array): Uint8Array | null {
+    return this.#table(table).get(key);
   }
 
   remove(table: TableName, key: Uint8Array): void {
@@ -377,8 +383,8 @@ export class Rig {
     });
   }
 
-  setAdmit(peer: number, network: number, flags: number): void {
-    this.set("admit", pack("admitKey", { peer, network }), { flags });
+  setAdmit(peer: number, network: number, flags: number, group = 0): void {
+    this.set("admit", pack("admitKey", { peer, network }), { flags, group });
   }
 
   setVniIn(values: {
@@ -388,6 +394,8 @@ export class Rig {
     readonly network?: number;
     readonly mtu?: number;
     readonly flags?: number;
+    readonly ageSeconds?: number;
+    readonly macsMax?: number;
   }): void {
     const { vtep = LOCAL.ipv4, encapsulation = "vxlan", vni = NETWORK } = values;
     const key = pack("vniInKey", {
@@ -395,8 +403,8 @@ export class Rig {
       vni,
       encapsulation: ENCAPSULATION_NUMBER[encapsulation],
     });
-    const { network = NETWORK, mtu = 1500, flags = 0 } = values;
-    this.set("vni_in", key, { network, mtu, flags });
+    const { network = NETWORK, mtu = 1500, flags = 0, ageSeconds = 0, macsMax = 0 } = values;
+    this.set("vni_in", key, { network, mtu, flags, ageSeconds, macsMax });
   }
 
   /** Lists by FLOOD_LIST, each of ports or peers. */
