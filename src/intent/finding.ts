@@ -52,6 +52,10 @@ export const FINDING_CODES = [
   "subnet-overlap",
   // What is written and does nothing.
   "no-effect",
+  // Underlay multicast.
+  "group-illegal",
+  "group-shared",
+  "group-mac-shared",
 ] as const;
 
 export type FindingCode = (typeof FINDING_CODES)[number];

@@ -7,6 +7,11 @@ const commands: readonly (readonly [name: string, load: () => Promise<Command>])
   ["check", async (): Promise<Command> => (await import("../cli/check.ts")).check],
   ["allocate", async (): Promise<Command> => (await import("../cli/allocate.ts")).allocate],
   ["explain", async (): Promise<Command> => (await import("../cli/explain.ts")).explain],
+  ["overhead", async (): Promise<Command> => (await import("../cli/overhead.ts")).overhead],
+  [
+    "plan multicast",
+    async (): Promise<Command> => (await import("../cli/plan-multicast.ts")).planMulticast,
+  ],
   ["show rows", async (): Promise<Command> => (await import("../cli/show-rows.ts")).showRows],
   ["agent", async (): Promise<Command> => (await import("../agent/command.ts")).agent],
   ["status", async (): Promise<Command> => (await import("../cli/status.ts")).status],

@@ -33,6 +33,8 @@ interface Case {
 }
 
 const port = (spec: string): string => documentText("Port", "a/p3", spec);
+const multicast = (name: string, spec: string): string =>
+  documentText("Network", `a/${name}`, `{bum: multicast, ${spec}}`);
 const P3 = "network: n, host: h1, interface: w3, mac: '02:00:00:00:00:03'";
 const cases: readonly Case[] = [
   { of: "a sound intent", documents: sound, findings: [] },
@@ -562,6 +564,64 @@ const cases: readonly Case[] = [
     documents: spoiled(network, "10.0.0.0/24", "10.0.0.0/24, 10.0.0.128/25"),
     findings: ["error subnet-overlap Network a/n $.spec.subnets[1]"],
     says: "10.0.0.128/25 overlaps 10.0.0.0/24",
+  },
+  {
+    of: "group-illegal",
+    documents: [
+      ...sound,
+      documentText("Network", "a/m", "{group: 224.0.0.9, vni: 5001, bum: multicast}"),
+    ],
+    findings: [
+      "error group-illegal Network a/m $.spec.group",
+      "error not-supported-yet Network a/m $.spec.group",
+      "error not-supported-yet Network a/m $.spec.bum",
+    ],
+    says: "224.0.0.9 is of the link-local control block",
+    suggests: "leave it out: it is 239.1.25.161 then",
+  },
+  {
+    of: "no-effect (a group)",
+    documents: [...sound, documentText("Network", "a/m", "{vni: 5001, group: 239.9.9.9}")],
+    findings: [
+      "warning no-effect Network a/m $.spec.group",
+      "error not-supported-yet Network a/m $.spec.group",
+    ],
+    says: "says 239.9.9.9, and the network floods by ingress replication",
+  },
+  {
+    of: "group-shared (a given one is another's derived)",
+    documents: [
+      ...sound,
+      multicast("m", "group: 239.1.25.162, vni: 5001"),
+      multicast("o", "vni: 5002"),
+    ],
+    findings: [
+      "error not-supported-yet Network a/m $.spec.bum",
+      "warning group-shared Network a/m $.spec.group",
+      "error not-supported-yet Network a/m $.spec.group",
+      "warning group-shared Network a/o $.spec.group",
+      "error not-supported-yet Network a/o $.spec.bum",
+    ],
+  },
+  {
+    of: "group-mac-shared (two groups)",
+    documents: [...sound, multicast("m", "vni: 5001"), multicast("o", "vni: 8393353")],
+    findings: [
+      "warning group-mac-shared Network a/m $.spec.group",
+      "error not-supported-yet Network a/m $.spec.bum",
+      "warning group-mac-shared Network a/o $.spec.group",
+      "error not-supported-yet Network a/o $.spec.bum",
+    ],
+    says: "239.1.25.161 has the MAC of a/o's 239.129.25.161, 01:00:5e:01:19:a1",
+  },
+  {
+    of: "group-mac-shared (the link's own)",
+    documents: [...sound, multicast("m", "group: 239.0.0.5, vni: 5001")],
+    findings: [
+      "error not-supported-yet Network a/m $.spec.bum",
+      "warning group-mac-shared Network a/m $.spec.group",
+      "error not-supported-yet Network a/m $.spec.group",
+    ],
   },
 ];
 

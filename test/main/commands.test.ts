@@ -12,6 +12,8 @@ const commands = [
   "check",
   "allocate",
   "explain",
+  "overhead",
+  "plan multicast",
   "show rows",
   "agent",
   "status",
