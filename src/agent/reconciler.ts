@@ -28,6 +28,7 @@ import { entriesOf } from "./entries.ts";
 import { type HostFacts, readFacts } from "./facts.ts";
 import { lendHeadroom, prepareHeadroom, takeHeadroom } from "./headroom.ts";
 import { type Problem, problemOf, uplinkProblem } from "./problem.ts";
+import { applyMemberships, type Membership } from "./underlay-groups.ts";
 
 export interface Drift {
   /** Table entries and device settings that were not as we had left them. */
@@ -136,6 +137,7 @@ export class Reconciler {
       this.#writes.removed += applied.value.removed;
       this.#raisePorts(ports, facts.value, problems);
       this.#attachUplinks(rows, facts.value, problems);
+      this.#joinGroups(rows, facts.value, problems);
       this.#keepIdleDevice(rows, facts.value, problems);
       this.#releaseNextHops();
     }
@@ -260,6 +262,16 @@ export class Reconciler {
     }
     for (const ifindex of datapath.attachedTo("uplink"))
       if (!wanted.has(ifindex)) datapath.detach("uplink", ifindex);
+  }
+
+  /** When the tables know what to make of what will arrive. */
+  #joinGroups(rows: readonly Row[], facts: HostFacts, problems: Problem[]): void {
+    const wanted = rows.flatMap((row): readonly Membership[] => {
+      const link = row.table === "multicast" && facts.linksByName.get(row.interface);
+      return link ? [{ index: link.index, group: row.group }] : [];
+    });
+    const done = applyMemberships(this.#kernel.netlink, wanted);
+    if (!done.ok) problems.push(problemOf("groups", "underlay", done.error));
   }
 
   #keepIdleDevice(rows: readonly Row[], facts: HostFacts, problems: Problem[]): void {

@@ -11,6 +11,7 @@ const keysByTable: Readonly<Record<Row["table"], readonly string[]>> = {
   vtep: ["address", "shared"],
   peer: ["peer", "host", "family", "local", "remote", "mtu"],
   peer_in: ["address", "peer"],
+  multicast: ["peer", "group", "family", "local", "interface", "mtu", "shared"],
   admit: ["peer", "network", "dscpKeep", "learnedGroup"],
   vni_in: [
     "vtep",

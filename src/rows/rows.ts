@@ -52,6 +52,20 @@ export interface PeerInRow {
   readonly peer: number;
 }
 
+/** An underlay group to which this host sends, and in which it is: a peer that is everybody. */
+export interface MulticastRow {
+  readonly table: "multicast";
+  readonly peer: number;
+  readonly group: string;
+  readonly family: FamilyName;
+  readonly local: string;
+  /** The uplink on which it is sent and joined. */
+  readonly interface: string;
+  readonly mtu: number;
+  /** Another overlay uses our addresses, and may be in the group too. */
+  readonly shared: boolean;
+}
+
 export interface AdmitRow {
   readonly table: "admit";
   readonly peer: number;
@@ -72,6 +86,7 @@ export interface Learning {
 
 export interface VniInRow {
   readonly table: "vni_in";
+  /** A tunnel address of ours, or a group that we are in. */
   readonly vtep: string;
   readonly encapsulation: EncapsulationName;
   readonly vni: number;
@@ -172,6 +187,7 @@ export type Row =
   | VtepRow
   | PeerRow
   | PeerInRow
+  | MulticastRow
   | AdmitRow
   | VniInRow
   | PortRow
@@ -182,7 +198,7 @@ export type Row =
   | FloodRow;
 
 /**
- * Ids already given on this host, by stable name: ports `tenant/name`, peers `host/family`, groups
+ * Ids already given on this host, by stable name: ports `tenant/name`, peers `host/family` and `group ADDRESS`, groups
  * `host/family/tenant/network/encapsulation`. A freed id is not given again before the space is used up.
  */
 export interface IdBook {

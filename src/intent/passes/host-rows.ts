@@ -12,6 +12,7 @@ import type {
   FloodRow,
   IdBook,
   Learning,
+  MulticastRow,
   Row,
 } from "../../rows/rows.ts";
 import { giveIds, idOf } from "../id-book.ts";
@@ -22,6 +23,7 @@ import {
   encapsulationBetween,
   encapsulationsAt,
   type Member,
+  type Multicast,
   type Segment,
   uplinkMtuOf,
   vtepsOf,
@@ -63,7 +65,7 @@ export function compileHostRows(
     ),
     peers: giveIds(
       book.peers,
-      remotes.map((remote) => remote.peer),
+      [...remotes.map((remote) => remote.peer), ...locals.flatMap(groupPeersOf)],
       LIMIT.PEERS_MAX,
     ),
     groups: giveIds(
@@ -72,7 +74,11 @@ export function compileHostRows(
       LIMIT.GROUPS_MAX,
     ),
   };
-  const rows: Row[] = [...hostRows(fabric, host), ...peerRows(host, locals, ids)];
+  const rows: Row[] = [
+    ...hostRows(fabric, host),
+    ...peerRows(host, locals, ids),
+    ...multicastRows(host, locals, ids),
+  ];
   for (const local of locals) {
     rows.push(...segmentRows(host, local, ids), ...endpointRows(local, ids));
     for (const port of local.own.ports) rows.push(...portRows(local.segment, port, ids));
@@ -92,6 +98,35 @@ function localOf(fabric: Fabric, host: Host, segment: Segment): Local | null {
     remotes.push({ member, encapsulation, peer, group: `${peer}/${network.key}/${encapsulation}` });
   }
   return { segment, learning: wireLearningOf(fabric, network), own, remotes };
+}
+
+/** The group of a network as a peer's name in the id book: no host has a blank in its. */
+const groupPeer = ({ group }: Multicast): string => `group ${group}`;
+
+const groupPeersOf = ({ segment: { multicast } }: Local): readonly string[] =>
+  multicast ? [groupPeer(multicast)] : [];
+
+/** Several networks may have one group. */
+function multicastRows(host: Host, locals: readonly Local[], ids: IdBook): readonly Row[] {
+  const [uplink] = host.spec.uplinks;
+  const rowsByGroup = new Map<string, MulticastRow>();
+  for (const { segment } of locals) {
+    const { multicast, network } = segment;
+    if (!multicast || !uplink) continue;
+    const { group } = multicast;
+    const family = network.spec.underlay;
+    rowsByGroup.set(group, {
+      table: "multicast",
+      peer: idOf(ids.peers, groupPeer(multicast)),
+      group,
+      family,
+      local: vtepsOf(host, family)[0] ?? "",
+      interface: uplink.interface,
+      mtu: uplinkMtuOf(host),
+      shared: host.spec.sharedAddress,
+    });
+  }
+  return [...rowsByGroup.values()];
 }
 
 function hostRows(fabric: Fabric, host: Host): readonly Row[] {
@@ -151,19 +186,25 @@ function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
   const { segment, learning, remotes } = local;
   const { network, number, mtu } = segment;
   const rows: Row[] = [floodRow(local, ids)];
-  for (const vtep of vtepsOf(host, network.spec.underlay))
-    for (const encapsulation of encapsulationsAt(network, host))
-      rows.push({
-        table: "vni_in",
-        vtep,
-        encapsulation,
-        vni: number,
-        network: number,
-        mtu,
-        dscp: network.spec.dscp,
-        unknownUnicast: network.spec.unknownUnicast,
-        learning,
-      });
+  const arrivals = vtepsOf(host, network.spec.underlay).flatMap((vtep) =>
+    encapsulationsAt(network, host).map((encapsulation) => ({ vtep, encapsulation })),
+  );
+  if (segment.multicast) {
+    const { group, encapsulation } = segment.multicast;
+    arrivals.push({ vtep: group, encapsulation });
+  }
+  for (const { vtep, encapsulation } of arrivals)
+    rows.push({
+      table: "vni_in",
+      vtep,
+      encapsulation,
+      vni: number,
+      network: number,
+      mtu,
+      dscp: network.spec.dscp,
+      unknownUnicast: network.spec.unknownUnicast,
+      learning,
+    });
   for (const { encapsulation, peer, group } of remotes) {
     const members = [{ peer: idOf(ids.peers, peer), vni: number, encapsulation, weight: 1 }];
     rows.push({ table: "group", group: idOf(ids.groups, group), members });
@@ -184,24 +225,35 @@ function endpointRows({ segment, learning, own, remotes }: Local, ids: IdBook): 
   return rows;
 }
 
-function floodRow({ segment, own, remotes }: Local, ids: IdBook): FloodRow {
-  const { network, number } = segment;
+function floodRow(local: Local, ids: IdBook): FloodRow {
+  const { network, number } = local.segment;
+  return {
+    table: "flood",
+    network: number,
+    local: local.own.ports.map((port) => idOf(ids.ports, port.key)).sort((a, b) => a - b),
+    lists: floodLists(local, ids),
+    bumPps: network.spec.bumPps ?? null,
+  };
+}
+
+/** A copy to the group, if there is one; else one to each host, in ascending header length, as the datapath goes through them. */
+function floodLists({ segment, remotes }: Local, ids: IdBook): readonly FloodPeers[] {
+  const { network, number, multicast } = segment;
+  const family = network.spec.underlay;
+  if (multicast) {
+    const peer = idOf(ids.peers, groupPeer(multicast));
+    const { encapsulation } = multicast;
+    return [{ encapsulation, family, members: [{ peer, vni: number }] }];
+  }
   const lists: FloodPeers[] = [];
-  // Ascending header length, as the datapath goes through them.
   for (const encapsulation of ["nvgre", "vxlan"] as const) {
     const members = remotes
       .filter((remote) => remote.encapsulation === encapsulation)
       .map((remote) => ({ peer: idOf(ids.peers, remote.peer), vni: number }))
       .sort((a, b) => a.peer - b.peer);
-    if (members.length > 0) lists.push({ encapsulation, family: network.spec.underlay, members });
+    if (members.length > 0) lists.push({ encapsulation, family, members });
   }
-  return {
-    table: "flood",
-    network: number,
-    local: own.ports.map((port) => idOf(ids.ports, port.key)).sort((a, b) => a - b),
-    lists,
-    bumPps: network.spec.bumPps ?? null,
-  };
+  return lists;
 }
 
 function portRows(segment: Segment, port: Port, ids: IdBook): readonly Row[] {

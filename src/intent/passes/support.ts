@@ -86,7 +86,7 @@ function checkHost(host: Host): readonly Finding[] {
 }
 
 function checkNetwork(network: Network, fabric: Fabric | undefined): readonly Finding[] {
-  const { learning, bum, group, ageSeconds, macsMax, inside, vlan, gateways } = network.spec;
+  const { learning, ageSeconds, macsMax, inside, vlan, gateways } = network.spec;
   const findings: Finding[] = [];
   const error = (field: string, what: string, suggestion?: string): void => {
     const about = suggestion === undefined ? { what } : { what, suggestion };
@@ -94,8 +94,6 @@ function checkNetwork(network: Network, fabric: Fabric | undefined): readonly Fi
   };
   if (learning === "evpn")
     error("learning", "learning: evpn", "learning: static or flood-and-learn");
-  if (bum === "multicast") error("bum", "bum: multicast", "bum: ingress-replication");
-  if (group !== undefined) error("group", "group");
   if (wireLearningOf(fabric, network) === null)
     for (const [field, value] of Object.entries({ ageSeconds, macsMax }))
       if (value !== undefined)
