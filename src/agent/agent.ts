@@ -97,7 +97,11 @@ export class Agent {
     const { runDirectory, pinsDirectory, stateDirectory } = config;
     const held = lockDirectories([runDirectory, pinsDirectory, stateDirectory]);
     if (!held.ok) return held;
-    const datapath = Datapath.open(config.objectsDirectory, config.pinsDirectory);
+    const datapath = Datapath.open({
+      objects: config.objectsDirectory,
+      pins: pinsDirectory,
+      state: stateDirectory,
+    });
     if (!datapath.ok) return datapath;
     const events = NetlinkSocket.open({ groups: ["link", "neighbour", "address", "route"] });
     if (!events.ok) return events;

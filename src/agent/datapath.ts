@@ -36,6 +36,7 @@ import {
   type Tables,
 } from "./entries.ts";
 import { type Floods, FloodTable } from "./floods.ts";
+import { inherit, readLayouts, writeLayouts } from "./inheritance.ts";
 
 /** Programs by hook: file, section. */
 const PROGRAMS = {
@@ -83,6 +84,16 @@ export interface Writes {
   readonly removed: number;
 }
 
+/** Where a datapath keeps what it needs. */
+export interface Places {
+  /** Compiled programs. */
+  readonly objects: string;
+  /** A directory on a bpffs. */
+  readonly pins: string;
+  /** An ordinary directory that lasts. */
+  readonly state: string;
+}
+
 /** Of a link's name: "port-3". */
 const ifindexOf = (link: string): number => Number(link.split("-")[1]);
 
@@ -91,6 +102,7 @@ const makeDirectory = (directory: string): Result<unknown, SystemError> =>
 
 export class Datapath {
   readonly #mapsDir: string;
+  readonly #state: string;
   readonly #linksDir: string;
   readonly #objects: readonly LoadedObject[];
   readonly #programFds: ReadonlyMap<ProgramName, number>;
@@ -102,7 +114,8 @@ export class Datapath {
   /** What the kernel's tables hold as far as we know: written by us, or read. */
   #applied: Tables = emptyTables();
 
-  private constructor(pins: string, objects: readonly LoadedObject[]) {
+  private constructor(pins: string, state: string, objects: readonly LoadedObject[]) {
+    this.#state = state;
     this.#mapsDir = join(pins, `v${LIMIT.WEFT_ABI}`);
     this.#linksDir = join(pins, "links");
     this.#objects = objects;
@@ -144,10 +157,12 @@ export class Datapath {
   }
 
   /**
-   * Loads from `objects`, and finds what is pinned under `pins` (a directory on a bpffs), or makes it. What is
-   * attached runs its old programs until `takeOver`.
+   * Loads from `objects`, and finds what is pinned under `pins`, or makes it. What is attached runs its old programs
+   * until `takeOver`.
    */
-  static open(objects: string, pins: string): Result<Datapath, BpfError | SystemError> {
+  static open({ objects, pins, state }: Places): Result<Datapath, BpfError | SystemError> {
+    const described = writeLayouts(state);
+    if (!described.ok) return described;
     const mapsDir = join(pins, `v${LIMIT.WEFT_ABI}`);
     for (const directory of [pins, mapsDir, join(pins, "links")]) {
       const made = makeDirectory(directory);
@@ -159,7 +174,7 @@ export class Datapath {
       if (!object.ok) return object;
       loaded.push(object.value);
     }
-    const datapath = new Datapath(pins, loaded);
+    const datapath = new Datapath(pins, state, loaded);
     const links = datapath.#findLinks();
     if (!links.ok) return links;
     const read = datapath.read();
@@ -347,6 +362,8 @@ export class Datapath {
    */
   takeOver(): Result<null, BpfError> {
     if (this.#tookOver) return ok(null);
+    const inherited = this.#inherit();
+    if (!inherited.ok) return inherited;
     for (const [name, fd] of this.#links) {
       const hook = HOOKS.find((h) => name.startsWith(`${h}-`));
       const program = hook && this.#programFds.get(hook);
@@ -355,10 +372,33 @@ export class Datapath {
       if (!replaced.ok) return replaced;
     }
     this.#tookOver = true;
-    const pins = dirname(this.#mapsDir);
-    for (const name of readdirSync(pins))
-      if (/^v\d+$/.test(name) && name !== basename(this.#mapsDir))
-        rmSync(join(pins, name), { recursive: true });
+    // Once more: what they learned until their last frame.
+    const last = this.#inherit();
+    if (!last.ok) return last;
+    for (const abi of this.#otherAbis())
+      rmSync(join(dirname(this.#mapsDir), `v${abi}`), { recursive: true });
+    return ok(null);
+  }
+
+  /** Layouts of other releases whose maps are pinned beside ours. */
+  #otherAbis(): readonly number[] {
+    return readdirSync(dirname(this.#mapsDir)).flatMap((name) => {
+      const abi = /^v(\d+)$/.exec(name)?.[1];
+      return abi === undefined || name === basename(this.#mapsDir) ? [] : Number(abi);
+    });
+  }
+
+  #inherit(): Result<null, BpfError> {
+    for (const abi of this.#otherAbis()) {
+      const layouts = readLayouts(this.#state, abi);
+      if (!layouts) continue; // a release that knew nothing of this: its networks learn anew
+      const from = join(dirname(this.#mapsDir), `v${abi}`);
+      const copied = inherit(from, layouts, (table) => this.map(table));
+      if (!copied.ok) return copied;
+      if (copied.value === 0) continue;
+      const counted = this.sweepLearned();
+      if (!counted.ok) return counted;
+    }
     return ok(null);
   }
 
