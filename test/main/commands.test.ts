@@ -13,6 +13,7 @@ const commands = [
   "allocate",
   "explain",
   "show rows",
+  "decode",
   "agent",
   "status",
   "counters",
