@@ -1,6 +1,6 @@
 /** A decoded frame as one JSON object, in the order of fields that is promised, and as one line for people. */
 import type { DecodedFrame, Reason } from "../pipeline/decode.ts";
-import type { Fields, Layer } from "../wire/layers/scan.ts";
+import type { Layer } from "../wire/layers/scan.ts";
 
 export interface DecodeAnswer {
   readonly frame: number;
@@ -9,7 +9,7 @@ export interface DecodeAnswer {
   readonly encapsulation: DecodedFrame["encapsulation"];
   readonly vni: number | null;
   readonly flowId: number | null;
-  readonly layers: readonly Fields[];
+  readonly layers: readonly Readonly<Record<string, unknown>>[];
 }
 
 export const answerOf = (frame: number, decoded: DecodedFrame): DecodeAnswer => ({
@@ -47,19 +47,28 @@ const sentences: Partial<Readonly<Record<Reason, string>>> = {
   "inner-source": "the inner source MAC is a group or zero",
   "too-big": "the inner packet is larger than the network's MTU",
   ecn: "congestion was met on the way, and the inner packet cannot carry that (RFC 6040)",
+  "decap-failed": "the inner IPv6 packet ends inside its header",
   "unknown-unicast": "nobody here has the inner destination MAC",
   "fdb-drop": "the intent says to drop what is for this MAC",
   "no-receiver": "the network has no port on this host",
   "split-horizon": "the inner destination is behind another tunnel: never from tunnel to tunnel",
 };
 
-/** "3  drop   vxlan-flags  192.0.2.2 > 192.0.2.1 vxlan …: the I flag is clear … [vxlan: reserved-bits]". */
+/** Number, what is done, the layers with a bar before the inner frame, why, and in brackets what is odd. */
 export function lineOf(frame: number, decoded: DecodedFrame): string {
   const { action, reason } = decoded;
   const why = reason === null ? "" : `: ${sentences[reason] ?? reason}`;
   const verdict = reason === null || reason === "not-tunnel" ? action : `${action} ${reason}`;
-  const layers = decoded.layers.map(wordsOf).filter((words) => words !== "");
-  return `${frame}\t${verdict}\t${layers.join(", ")}${why}${notesOf(decoded.layers)}`;
+  const inner = decoded.layers.findLastIndex(({ protocol }) => protocol === "ethernet");
+  const parts =
+    inner > 0 ? [decoded.layers.slice(0, inner), decoded.layers.slice(inner)] : [decoded.layers];
+  const layers = parts.map((part) =>
+    part
+      .map(wordsOf)
+      .filter((words) => words !== "")
+      .join(", "),
+  );
+  return `${frame}\t${verdict}\t${layers.join(" | ")}${why}${notesOf(decoded.layers)}`;
 }
 
 function notesOf(layers: readonly Layer[]): string {

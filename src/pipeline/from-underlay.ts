@@ -89,12 +89,19 @@ function destinationOf(
   tables: UnderlayTables,
 ): VerdictName {
   const mac = frame.octetsAt(tunnel.innerAt, 6);
-  const found = isGroupMac(mac) ? null : tables.fdb(network, formatMac(mac));
-  if (found === null) {
-    if (!isGroupMac(mac) && unknownUnicast === "drop") return "unknown-unicast";
-    return tables.localReceivers(network) > 0 ? "flooded" : "no-receiver";
-  }
-  if (found.kind === "group") return "split-horizon";
-  if (found.kind === "drop") return "fdb-drop";
+  const isGroup = isGroupMac(mac);
+  const found = isGroup ? null : tables.fdb(network, formatMac(mac));
+  if (found?.kind === "group") return "split-horizon";
+  if (found?.kind === "drop") return "fdb-drop";
+  if (found === null && !isGroup && unknownUnicast === "drop") return "unknown-unicast";
+  if (isShortIpv6(frame, tunnel)) return "decap-failed";
+  if (found === null) return tables.localReceivers(network) > 0 ? "flooded" : "no-receiver";
   return tables.networkOfPort(found.target) === network ? "delivered" : "no-port";
+}
+
+/** The kernel takes no outer headers off an IPv6 packet that ends inside its header. Shorter IPv4 is padded. */
+function isShortIpv6(frame: Frame, tunnel: SoundTunnel): boolean {
+  const payload = tunnel.innerAt + ETHERNET_OCTETS;
+  const end = frame.segmentOctets > 0 ? frame.wireOctets : tunnel.outerEnd;
+  return frame.u16(payload - 2) === ETHER_TYPE.ipv6 && end - payload < IPV6_OCTETS;
 }

@@ -20,7 +20,7 @@ export function ipv4(scan: Scan): Next {
       fields: {
         source: formatIp({ octets: h.source }),
         destination: formatIp({ octets: h.destination }),
-        protocol: h.protocol,
+        ipProtocol: h.protocol,
         ttl: h.ttl,
         ...classOf(h.trafficClass),
         totalOctets: h.totalOctets,

@@ -27,7 +27,11 @@ export const NOTES = [
 
 export type Note = (typeof NOTES)[number];
 
-export type Fields = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
+type Field = string | number | boolean | null | readonly string[];
+/** What a header says, beside what every layer has, which stands in the same object when it is printed. */
+export type Fields = Readonly<Record<string, Field>> & {
+  readonly [taken in "protocol" | "offset" | "octets" | "notes"]?: never;
+};
 
 export interface Layer {
   readonly protocol: string;
