@@ -98,7 +98,7 @@ const EXTENSION_FRAGMENT = 44;
 function readIpv6(frame: Frame): Packet | null {
   const ip = ETHERNET_OCTETS;
   const at = ip + IPV6_OCTETS;
-  if (!frame.reaches(at)) return null;
+  if (!frame.reaches(at) || frame.u8(ip) >> 4 !== 6) return null;
   const source = frame.octetsAt(ip + 8, 16);
   const destination = frame.octetsAt(ip + 24, 16);
   // Such addresses are never on a wire (RFC 4291 section 2.5.5.2), and in the tables they mean IPv4.

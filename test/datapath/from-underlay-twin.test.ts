@@ -42,7 +42,7 @@ const SHARED = "192.0.2.7";
 const DROPPED = "02:00:00:00:0d:0d";
 const NOWHERE = "02:00:00:00:0e:0e";
 
-/** What the rig is told, as rows. */
+/** What the rig is told, as rows; one more than it tells itself would be a difference. */
 const rows: readonly Row[] = [
   { table: "settings", hashSeed: 0, vxlanPort: 4789 },
   { table: "vtep", address: LOCAL.ipv4, shared: false },
@@ -63,9 +63,10 @@ const rows: readonly Row[] = [
     })),
   ),
   fdb(NETWORK, PORTS[1], "port", 1),
+  fdb(NETWORK, PORTS[2], "port", 2),
   fdb(NETWORK, PORTS[3], "port", 3),
   fdb(NETWORK, DROPPED, "drop", 0),
-  fdb(NETWORK, PEERS[0].mac, "group", 1),
+  ...PEERS.map(({ mac }, i) => fdb(NETWORK, mac, "group", i + 1)),
   ...([1, 2, 3] as const).map(
     (port): Row => ({
       table: "port",
