@@ -57,7 +57,7 @@ export function tablesOf(rows: readonly Row[]): UnderlayTables {
 }
 
 /** VSIDs that RFC 7637 section 3.4 leaves to networks. */
-export const isLegalVsid = (vsid: number): boolean => vsid >= 0x1000 && vsid < 0xffffff;
+const isLegalVsid = (vsid: number): boolean => vsid >= 0x1000 && vsid < 0xffffff;
 
 /**
  * A host that every destination is an address of, with every VNI and every legal VSID, every source admitted, no MTU,

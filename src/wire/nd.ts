@@ -113,13 +113,12 @@ export function parseNd(r: Reader, type: number): NdMessage {
   }
 }
 
-/** To the end of the message. An option of length zero must be refused (section 4.6), or it would never end. */
+/** To the end of the message. An option of length zero, which section 4.6 refuses, is one of less than its own header. */
 function parseOptions(r: Reader): readonly NdOption[] {
   const options: NdOption[] = [];
   while (r.left > 0) {
     const type = r.u8();
     const units = r.u8();
-    if (units === 0) r.fail("bad-length");
     const body = r.octets(8 * units - 2);
     if (r.fault === "") options.push({ type, body });
   }

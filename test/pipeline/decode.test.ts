@@ -145,6 +145,17 @@ const vectors: Readonly<Record<string, readonly (readonly [string, Uint8Array, O
     ],
     ["a UDP length short of the headers", vxlan4({ udpOctets: 15 }), vxlanDrop("outer-length")],
     ["a UDP length beyond the packet", vxlan4({ udpOctets: 1000 }), vxlanDrop("outer-length")],
+    ["cut off inside the inner frame", vxlan4().slice(0, -5), vxlanDrop("outer-length")],
+    [
+      "the inner source is a group",
+      vxlan4({ frame: ethernet({ ...STATIONS, from: "01:00:5e:00:00:01" }, 0x0800, packet()) }),
+      vxlanDrop("inner-source", 5000),
+    ],
+    [
+      "the inner source is nobody",
+      vxlan4({ frame: ethernet({ ...STATIONS, from: "00:00:00:00:00:00" }, 0x0800, packet()) }),
+      vxlanDrop("inner-source", 5000),
+    ],
     ["cut off inside the header", vxlan4().slice(0, 14 + 20 + 15), vxlanDrop("outer-truncated")],
     ["IPv4 options", vxlan4({ ip: { options: filler(40) } }), vxlanDecap()],
   ],
@@ -166,6 +177,7 @@ const vectors: Readonly<Record<string, readonly (readonly [string, Uint8Array, O
     ["3.4: VSID 0x1000", nvgre4({ shim: nvgre(0x1000) }), nvgreDecap(0x1000)],
     ["3.4: VSID 0xfffffe", nvgre4({ shim: nvgre(0xfffffe) }), nvgreDecap(0xfffffe)],
     ["3.4: VSID 0xffffff", nvgre4({ shim: nvgre(0xffffff) }), nvgreDrop("unknown-vni", 0xffffff)],
+    ["cut off inside the inner frame", nvgre4().slice(0, -5), nvgreDrop("outer-length")],
     ["4.4: a first fragment", nvgre4({ ip: { fragment: 0x2000 } }), nvgreDrop("outer-fragment")],
     ["4.4: a later fragment", nvgre4({ ip: { fragment: 0x0001 } }), nvgreDrop("outer-fragment")],
     ["RFC 2784 2.3: version 1", nvgre4({ shim: nvgre(5000, 0x2001) }), PASS],
@@ -240,6 +252,7 @@ test("outer tags are the VLAN interface's to take off: what is behind them is ju
   assert.deepEqual(outcome(behind([0x81, 0])), vxlanDecap());
   assert.deepEqual(outcome(behind([0x88, 0xa8], [0x81, 0])), vxlanDecap());
   assert.deepEqual(outcome(behind([0x91, 0])), PASS, "the kernel knows no such tag");
+  assert.deepEqual(outcome(behind([0x81, 0]).slice(0, -3)), vxlanDrop("outer-length"));
   const offsets = decoded(behind([0x81, 0])).layers.map(({ protocol, offset }) => [
     protocol,
     offset,

@@ -1,5 +1,6 @@
 /** Layers of a frame: where each lies, where reading ends, and a frame for every note. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { dissect } from "../../../src/wire/layers/dissect.ts";
 import { type Layer, NOTES, type Note } from "../../../src/wire/layers/scan.ts";
@@ -150,6 +151,12 @@ test("every note has its frame", () =>
     NOTES.filter((note) => !odd.some(([shown]) => shown === note)),
     [],
   ));
+
+test("docs/protocols/decode.md explains every note, and no other", () => {
+  const page = readFileSync("docs/protocols/decode.md", "utf8").split("## Notes")[1] ?? "";
+  const explained = [...page.matchAll(/^\| `([a-z0-9-]+)` \|/gm)].map(([, note]) => note);
+  assert.deepEqual(explained, NOTES);
+});
 
 test("what weft itself sends has none", () => {
   for (const frame of [
