@@ -106,7 +106,7 @@ export function inherit(
 }
 
 /** Octets of one layout as those of another: fields of one name, as many octets of each as both have. */
-export function translate(from: Layout, to: Layout, octets: Uint8Array): Uint8Array {
+function translate(from: Layout, to: Layout, octets: Uint8Array): Uint8Array {
   const out = new Uint8Array(to.octets);
   for (const [name, field] of Object.entries(to.fields)) {
     const there = from.fields[name];

@@ -13,6 +13,7 @@ const commands: readonly (readonly [name: string, load: () => Promise<Command>])
     async (): Promise<Command> => (await import("../cli/plan-multicast.ts")).planMulticast,
   ],
   ["show rows", async (): Promise<Command> => (await import("../cli/show-rows.ts")).showRows],
+  ["decode", async (): Promise<Command> => (await import("../cli/decode.ts")).decode],
   ["agent", async (): Promise<Command> => (await import("../agent/command.ts")).agent],
   ["status", async (): Promise<Command> => (await import("../cli/status.ts")).status],
   ["counters", async (): Promise<Command> => (await import("../cli/counters.ts")).counters],

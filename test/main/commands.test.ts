@@ -15,6 +15,7 @@ const commands = [
   "overhead",
   "plan multicast",
   "show rows",
+  "decode",
   "agent",
   "status",
   "counters",
