@@ -9,7 +9,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { mappedOctets } from "../../src/base/ip.ts";
 import {
+  attachTcxIngress,
   BpfMap,
+  closeBpfFd,
   cpuCount,
   type LoadedObject,
   loadBpfObject,
@@ -96,6 +98,7 @@ export class Rig {
   readonly #maps = new Map<string, BpfMap>();
   readonly #ifindexes = new Map<string, number>();
   readonly #sockets: PacketSocket[] = [];
+  readonly #links: number[] = [];
   #isInside = false;
   #before: readonly (readonly [number, number])[] = [];
   #ring: EventRing | null = null;
@@ -137,6 +140,7 @@ export class Rig {
 
   close(): void {
     for (const socket of this.#sockets) socket.close();
+    for (const link of this.#links) closeBpfFd(link);
     this.#ring?.close();
     for (const object of this.#objects) object.close();
     execFileSync("umount", [this.#pins]);
@@ -250,6 +254,17 @@ export class Rig {
       "octets are counted with packets",
     );
     return { action, delta: counted.packets, octets };
+  }
+
+  /** Puts a program on an interface, as an agent does; what is sent on the socket arrives there. */
+  live(hook: Hook, on: InterfaceName): PacketSocket {
+    const [, program] = PROGRAMS[hook];
+    const fd = this.#objects.map((o) => o.programFds.get(program)).find((f) => f !== undefined);
+    assert.ok(fd !== undefined);
+    this.#links.push(must(this.inside(() => attachTcxIngress(fd, this.ifindex(on)))));
+    const socket = must(this.inside(() => PacketSocket.open(`far-${on}`)));
+    this.#sockets.push(socket);
+    return socket;
   }
 
   /** Everything that comes out at the far ends from now on. */
