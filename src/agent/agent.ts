@@ -8,9 +8,9 @@
  *
  * One loop waits for all of it. Ending leaves the datapath as it is.
  */
-import { createHash } from "node:crypto";
 import { err, ok, type Result } from "../base/result.ts";
 import { monotonicMs, sleepMs } from "../io/clock.ts";
+import { watchIntent } from "../io/intent-files.ts";
 import { log } from "../io/log.ts";
 import { type DirectoryHeld, lockDirectories } from "../kernel/directory-lock.ts";
 import { NamespaceFinder } from "../kernel/namespace.ts";
@@ -18,15 +18,17 @@ import { NetlinkSocket } from "../kernel/netlink.ts";
 import { EventRing } from "../kernel/ring.ts";
 import { Waker, waitReadable } from "../kernel/wait.ts";
 import { LIMIT } from "../rows/abi.generated.ts";
-import type { IdBook, Row } from "../rows/rows.ts";
+import type { IdBook, Row, RowParts, RowsChange } from "../rows/rows.ts";
 import { readCounters, readEventsLost } from "./counters.ts";
 import { Datapath } from "./datapath.ts";
 import type { DeviceError, Kernel } from "./devices.ts";
 import { EventNames } from "./events.ts";
+import type { IntentReader } from "./intent-reader.ts";
 import { IntentSource, type Wanted } from "./intent-source.ts";
 import { Reconciler } from "./reconciler.ts";
+import { Revision } from "./revision.ts";
 import { type Answers, type Sockets, serve } from "./server.ts";
-import { type AgentState, idsBeyond, writeState } from "./state.ts";
+import { type AgentState, idsBeyond, StateFile } from "./state.ts";
 import { EventStreams } from "./streams.ts";
 
 export interface AgentConfig {
@@ -50,6 +52,8 @@ const TICK_MS = 1000;
 const LEARNED_SWEEP_MS_MAX = 10_000;
 /** After a netlink event we wait for its siblings. */
 const SETTLE_MS = 20;
+/** A file that is being written is read when nothing has happened to it for this long. */
+const WRITTEN_MS = 5;
 /** A peer that does not answer keeps us from `ready` no longer than this; until then we look often. */
 const RESOLVE_MS = 3000;
 const RESOLVE_LOOK_MS = 50;
@@ -66,9 +70,19 @@ export class Agent {
   readonly #source: IntentSource;
   readonly #streams: EventStreams;
   readonly #reconciler: Reconciler;
-  #rows: readonly Row[] = [];
+  readonly #state: StateFile;
+  readonly #revision = new Revision();
+  #parts: RowParts = new Map();
   #ids: IdBook;
+  /** Parts that no pass has taken up yet; null: any. */
+  #changed: Set<string> | null = null;
+  /** The names that events are told by are those of these parts. */
+  #named: boolean = false;
+  /** When something last happened to the intent's files; null: nothing since they were read. */
+  #touchedMs: number | null = null;
   #wanted: Wanted | null = null;
+  /** Of the network that forgets first; null: none learns. */
+  #learnedAgeSeconds: number | null = null;
   #learnedSweepAtMs: number = 0;
   #ready: boolean = false;
   #stopping: boolean = false;
@@ -76,6 +90,7 @@ export class Agent {
   private constructor(
     config: AgentConfig,
     opened: { kernel: Kernel; events: NetlinkSocket; ring: EventRing; waker: Waker },
+    reader: IntentReader,
     state: AgentState,
   ) {
     this.#config = config;
@@ -83,8 +98,9 @@ export class Agent {
     this.#events = opened.events;
     this.#ring = opened.ring;
     this.#waker = opened.waker;
-    this.#source = new IntentSource(config, state.rows);
     this.#ids = idsBeyond(state.ids, opened.kernel.datapath.applied);
+    this.#source = new IntentSource(config, reader, { parts: state.parts, ids: this.#ids });
+    this.#state = new StateFile(config.stateDirectory);
     this.#reconciler = new Reconciler(opened.kernel, config.freshSeconds * 1000);
     this.#streams = new EventStreams(config.host, {
       retraced: (): void => this.#retrace(),
@@ -93,7 +109,11 @@ export class Agent {
   }
 
   /** Opens everything and takes over what is pinned; nothing is changed but programs behind links. */
-  static open(config: AgentConfig, state: AgentState): Result<Agent, OpenError> {
+  static open(
+    config: AgentConfig,
+    reader: IntentReader,
+    state: AgentState,
+  ): Result<Agent, OpenError> {
     const { runDirectory, pinsDirectory, stateDirectory } = config;
     const held = lockDirectories([runDirectory, pinsDirectory, stateDirectory]);
     if (!held.ok) return held;
@@ -117,14 +137,20 @@ export class Agent {
       datapath: datapath.value,
     };
     const opened = { kernel, events: events.value, ring: ring.value, waker: waker.value };
-    return ok(new Agent(config, opened, state));
+    return ok(new Agent(config, opened, reader, state));
   }
 
   /** Runs until `stop`. `onReady` is called once, when all rows are in force. */
   async run(onReady: () => void): Promise<Result<null, DeviceError>> {
     const sockets = await serve(this.#config.runDirectory, this.#answers());
     if (!sockets.ok) return err(sockets.error);
+    const watched = watchIntent(this.#config.intentPath, () => {
+      this.#touchedMs = monotonicMs();
+      this.#waker.wake();
+    });
     await this.#loop(onReady);
+    watched.close();
+    await this.#state.close();
     this.#close(sockets.value);
     return ok(null);
   }
@@ -139,8 +165,8 @@ export class Agent {
     const auditMs = this.#config.auditSeconds * 1000;
     const refreshMs = (this.#config.freshSeconds * 1000) / 3;
     const next = { tick: startedMs, audit: startedMs + auditMs, refresh: startedMs + refreshMs };
-    await this.#reload();
-    this.#pass();
+    await this.#reload(await this.#source.read());
+    this.#pass(false);
     while (!this.#stopping) {
       const resolving = !this.#ready && monotonicMs() - startedMs < RESOLVE_MS;
       if (!this.#ready && this.#inForce(!resolving)) {
@@ -149,32 +175,60 @@ export class Agent {
       }
       const dueMs = Math.min(next.tick, next.audit, next.refresh) - monotonicMs();
       const heard = await this.#wait(this.#ready || !resolving ? dueMs : RESOLVE_LOOK_MS);
-      let dirty = heard || (resolving && !this.#ready);
+      const looking = resolving && !this.#ready;
+      let [dirty, sameFacts] = [heard || looking, !heard && !looking];
       const now = monotonicMs();
+      if (this.#touchedMs !== null) dirty = (await this.#look()) || dirty;
       if (now >= next.tick) {
         next.tick = now + TICK_MS;
         dirty = (await this.#tick()) || dirty;
       }
       if (now >= next.refresh) {
         next.refresh = now + refreshMs;
-        dirty = true;
+        [dirty, sameFacts] = [true, false];
       }
       if (now >= next.audit) {
         next.audit = now + auditMs;
-        dirty = this.#reconciler.audit() || dirty;
+        this.#reconciler.audit();
+        [dirty, sameFacts] = [true, false];
       }
-      if (dirty) this.#pass();
+      if (dirty) this.#pass(this.#isQuiet() && sameFacts);
     }
+  }
+
+  /** Nothing is to be heard from the kernel. Whoever asks and is told otherwise has to read everything anew. */
+  #isQuiet(): boolean {
+    return !this.#events.events().some((event) => this.#reconciler.concerns(event));
   }
 
   /** Delivers what the datapath tells; true if the kernel told something that concerns us. */
   async #wait(timeoutMs: number): Promise<boolean> {
     const fds = [this.#events.fd, this.#ring.fd, this.#waker.fd];
     const readable = await waitReadable(fds, Math.max(0, timeoutMs));
-    if (readable.includes(this.#ring.fd)) this.#streams.deliver(this.#ring.drain());
+    if (readable.includes(this.#waker.fd)) this.#waker.rest();
+    if (readable.includes(this.#ring.fd)) this.#deliver(this.#ring.drain());
     if (!readable.includes(this.#events.fd)) return false;
     await sleepMs(SETTLE_MS);
-    return this.#events.events().some((event) => this.#reconciler.concerns(event));
+    return !this.#isQuiet();
+  }
+
+  #deliver(samples: readonly Uint8Array[]): void {
+    if (this.#streams.followed && !this.#named) {
+      this.#streams.names = new EventNames(this.#rows);
+      this.#named = true;
+    }
+    this.#streams.deliver(samples);
+  }
+
+  /** Looks at the intent when nobody writes to it any more; true if there are other rows. */
+  async #look(): Promise<boolean> {
+    for (;;) {
+      const waitMs = (this.#touchedMs ?? 0) + WRITTEN_MS - monotonicMs();
+      if (waitMs <= 0) break;
+      await sleepMs(waitMs);
+    }
+    this.#touchedMs = null;
+    return this.#reload(await this.#source.readChanged());
   }
 
   /** What has to be looked at now and then; true if there are other rows. */
@@ -183,55 +237,79 @@ export class Agent {
     const swept = this.#kernel.datapath.sweep();
     if (!swept.ok) log("error", "old flood lists are not removed", { ...swept.error });
     this.#sweepLearned();
-    return (await this.#source.changed()) && (await this.#reload());
+    await this.#shortenState();
+    return this.#reload(await this.#source.readChanged());
   }
 
   /** What is learned is over at its time anyway: this gives back its room, a tenth of its life later at most. */
   #sweepLearned(): void {
-    const ages = this.#rows.flatMap((row) =>
-      row.table === "vni_in" && row.learning ? row.learning.ageSeconds : [],
-    );
     const now = monotonicMs();
-    if (ages.length === 0 || now < this.#learnedSweepAtMs) return;
-    const tenthMs = 100 * ages.reduce((least, age) => Math.min(least, age));
-    this.#learnedSweepAtMs = now + Math.min(tenthMs, LEARNED_SWEEP_MS_MAX);
+    if (this.#learnedAgeSeconds === null || now < this.#learnedSweepAtMs) return;
+    this.#learnedSweepAtMs = now + Math.min(100 * this.#learnedAgeSeconds, LEARNED_SWEEP_MS_MAX);
     const swept = this.#kernel.datapath.sweepLearned();
     if (!swept.ok) log("error", "learned MACs that are over are not removed", { ...swept.error });
   }
 
-  /** Reads and compiles the intent; true if other rows are wanted now. */
-  async #reload(): Promise<boolean> {
-    const wanted = await this.#source.read(this.#ids);
+  /** Takes up what the intent says now, if that is not what it said; true if other rows are wanted. */
+  async #reload(wanted: Wanted | null): Promise<boolean> {
+    if (!wanted) return false;
     this.#wanted = wanted;
     if (wanted.stale) {
       const { findings, problem } = wanted;
       log("error", "intent has errors: the last good rows stay in force", { findings, problem });
     }
-    if (wanted.rows === null || wanted.rows === this.#rows) return false;
-    const { host, stateDirectory } = this.#config;
-    this.#ids = wanted.ids;
+    const { parts, ids } = wanted;
+    // Rows of an earlier life are nobody's change, and are still to be put in force.
+    const change = this.#parts.size > 0 ? wanted.change : null;
+    if (parts === null || change?.parts.size === 0) return false;
     // Before they are applied: an id that is in the kernel is never given to somebody else.
-    const written = await writeState(stateDirectory, { host, ids: wanted.ids, rows: wanted.rows });
+    const state = { host: this.#config.host, ids, parts };
+    const written = await (change ? this.#state.change(state, change) : this.#state.write(state));
     if (!written.ok) log("error", "state is not written", { ...written.error });
-    this.#rows = wanted.rows;
-    this.#streams.names = new EventNames(this.#rows);
-    log("info", "intent read", { rows: this.#rows.length, revision: revisionOf(this.#rows) });
+    this.#ids = ids;
+    this.#take(parts, change);
+    const changed = change ? change.parts.size : parts.size;
+    log("info", "intent read", { parts: parts.size, changed, revision: this.#revision.text });
     return true;
   }
 
-  #pass(): void {
+  #take(parts: RowParts, change: RowsChange | null): void {
+    this.#parts = parts;
+    this.#revision.change(parts, change?.parts ?? null);
+    this.#learnedAgeSeconds = shortestAge(parts);
+    this.#named = false;
+    if (!change) this.#changed = null;
+    else for (const part of change.parts) this.#changed?.add(part);
+  }
+
+  /** In time that nobody waits for. */
+  async #shortenState(): Promise<void> {
+    if (!this.#state.isLong) return;
+    const { host } = this.#config;
+    const written = await this.#state.write({ host, ids: this.#ids, parts: this.#parts });
+    if (!written.ok) log("error", "state is not written", { ...written.error });
+  }
+
+  #pass(sameFacts: boolean): void {
     // Without rows there is nothing to want: what is in the kernel stays.
-    if (this.#rows.length > 0) this.#reconciler.pass(this.#rows, this.#streams.traced);
+    if (this.#parts.size === 0) return;
+    const [parts, changed, traced] = [this.#parts, this.#changed, this.#streams.traced];
+    const taken = this.#reconciler.pass({ parts, changed, traced, sameFacts });
+    if (taken) this.#changed = new Set();
+  }
+
+  get #rows(): readonly Row[] {
+    return [...this.#parts.values()].flat();
   }
 
   /** The set of traced ports has changed: put it in force now. */
   #retrace(): void {
-    if (!this.#stopping) this.#pass();
+    if (!this.#stopping) this.#pass(false);
   }
 
   #inForce(settled: boolean): boolean {
     const { problems, unreachableHosts } = this.#reconciler;
-    if (this.#rows.length === 0 || problems.length > 0) return false;
+    if (this.#parts.size === 0 || problems.length > 0) return false;
     return settled || unreachableHosts.length === 0;
   }
 
@@ -241,10 +319,10 @@ export class Agent {
       counters: (): object => readCounters(this.#kernel.datapath, this.#config.host, this.#rows),
       streams: this.#streams,
       portIds: (names: readonly string[]): readonly number[] | { unknown: string } => {
-        const idsByName = new Map(Object.entries(this.#ids.ports.idsByName));
+        const { idsByName } = this.#ids.ports;
         const ids: number[] = [];
         for (const name of names) {
-          const id = idsByName.get(name);
+          const id = Object.hasOwn(idsByName, name) ? idsByName[name] : undefined;
           if (id === undefined) return { unknown: name };
           ids.push(id);
         }
@@ -261,7 +339,7 @@ export class Agent {
       host: this.#config.host,
       ready: this.#ready,
       stale: this.#wanted?.stale ?? false,
-      revision: revisionOf(this.#rows),
+      revision: this.#revision.text,
       pid: process.pid,
       abi: LIMIT.WEFT_ABI,
       findings: this.#wanted?.findings ?? [],
@@ -288,7 +366,7 @@ export class Agent {
     // Nobody reads the ring from here on: no frame is to be told of.
     if (this.#streams.traced.size > 0) {
       this.#streams.end();
-      this.#pass();
+      this.#pass(false);
     }
     sockets.close();
     this.#ring.close();
@@ -299,8 +377,12 @@ export class Agent {
   }
 }
 
-function revisionOf(rows: readonly Row[]): string {
-  const hash = createHash("sha256");
-  for (const row of rows) hash.update(JSON.stringify(row)).update("\n");
-  return hash.digest("hex").slice(0, 16);
+/** Life of a MAC in the network that forgets first, in seconds; null: none learns. */
+function shortestAge(parts: RowParts): number | null {
+  let least: number | null = null;
+  for (const rows of parts.values())
+    for (const row of rows)
+      if (row.table === "vni_in" && row.learning)
+        least = Math.min(least ?? Number.POSITIVE_INFINITY, row.learning.ageSeconds);
+  return least;
 }

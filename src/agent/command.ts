@@ -10,6 +10,7 @@ import {
   textOf,
 } from "../base/command.ts";
 import { Agent, type AgentConfig, type OpenError } from "./agent.ts";
+import { IntentReader } from "./intent-reader.ts";
 import { checkPreconditions } from "./preconditions.ts";
 
 export const agent: Command = {
@@ -37,13 +38,14 @@ export const agent: Command = {
     const config = configOf(shell, given);
     if (!config) return EXIT.usage;
     const say = (message: string): void => shell.err(`weft agent: ${message}`);
-    const state = await checkPreconditions(config);
+    const reader = new IntentReader(config.intentPath);
+    const state = await checkPreconditions(config, reader);
     if (!state.ok) {
       for (const finding of state.error.findings) shell.err(finding);
       for (const message of state.error.messages) say(message);
       return state.error.exit;
     }
-    const opened = Agent.open(config, state.value);
+    const opened = Agent.open(config, reader, state.value);
     if (!opened.ok) {
       say(describe(opened.error));
       return EXIT.unable;

@@ -27,6 +27,7 @@ import type { LayoutName } from "../rows/pack.ts";
 import { attempt } from "./attempt.ts";
 import {
   diffEntries,
+  diffTouched,
   emptyTables,
   entriesOf,
   isLearned,
@@ -34,6 +35,7 @@ import {
   TABLES,
   type TableName,
   type Tables,
+  type Touched,
 } from "./entries.ts";
 import { type Floods, FloodTable } from "./floods.ts";
 import { inherit, readLayouts, writeLayouts } from "./inheritance.ts";
@@ -196,12 +198,17 @@ export class Datapath {
     const found = emptyTables();
     let drifted = 0;
     for (const table of TABLES) {
-      const entries = this.map(table).entries();
-      if (!entries.ok) return entries;
       const into = entriesOf(found, table);
-      for (const [key, row] of entries.value)
-        if (!isLearned(table, row)) into.set(keyText(key), { key, row });
-      const { set, remove } = diffEntries(entriesOf(this.#applied, table), into);
+      const before = entriesOf(this.#applied, table);
+      const read = this.map(table).visit((key, row) => {
+        if (isLearned(table, row)) return;
+        const text = keyText(key);
+        const known = before.get(text);
+        const same = known && row.equals(known.row);
+        into.set(text, same ? known : { key: Uint8Array.from(key), row: Uint8Array.from(row) });
+      });
+      if (!read.ok) return read;
+      const { set, remove } = diffEntries(before, into);
       drifted += set.length + remove.length;
     }
     const floods = this.#floods.read();
@@ -210,10 +217,17 @@ export class Datapath {
     return ok(drifted + floods.value);
   }
 
-  /** Writes what differs: additions from what is pointed at to what points, then removals the other way round. */
-  apply(wanted: Tables, floods: Floods): Result<Writes, BpfError> {
+  /**
+   * Writes what differs: additions from what is pointed at to what points, then removals the other way round. With
+   * `touched` nothing else is looked at.
+   */
+  apply(wanted: Tables, floods: Floods, touched: Touched | null): Result<Writes, BpfError> {
+    const networks = touched?.networks ?? null;
     const changes = TABLES.map((table) => {
-      const change = diffEntries(entriesOf(wanted, table), entriesOf(this.#applied, table));
+      const [want, have] = [entriesOf(wanted, table), entriesOf(this.#applied, table)];
+      const change = touched
+        ? diffTouched(want, have, touched.keysByTable.get(table))
+        : diffEntries(want, have);
       return { table, ...change };
     });
     let set = 0;
@@ -221,7 +235,7 @@ export class Datapath {
     for (const { table, set: entries } of changes) {
       // Lists point at ports and peers, and vni_in and attach let frames reach the lists.
       if (table === "vni_in") {
-        const updated = this.#floods.update(floods);
+        const updated = this.#floods.update(floods, networks);
         if (!updated.ok) return updated;
         set += updated.value;
       }
@@ -245,7 +259,7 @@ export class Datapath {
       }
       removed += remove.length;
       if (table === "vni_in") {
-        const pruned = this.#floods.prune(floods);
+        const pruned = this.#floods.prune(floods, networks);
         if (!pruned.ok) return pruned;
         removed += pruned.value;
       }

@@ -58,13 +58,37 @@ export interface TableChange {
   readonly remove: readonly Uint8Array[];
 }
 
+/** Keys of entries that may be otherwise than before: by table their texts, of flood lists their networks. */
+export interface Touched {
+  readonly keysByTable: ReadonlyMap<TableName, ReadonlySet<string>>;
+  readonly networks: ReadonlySet<number>;
+}
+
+/** The writes that turn `have` into `want`, of the entries with these keys. */
+export function diffTouched(
+  want: Entries,
+  have: Entries,
+  keys: ReadonlySet<string> | undefined,
+): TableChange {
+  const set: Entry[] = [];
+  const remove: Uint8Array[] = [];
+  for (const key of keys ?? []) {
+    const [wanted, there] = [want.get(key), have.get(key)];
+    if (wanted && !(there && sameEntry(wanted, there))) set.push(wanted);
+    else if (!wanted && there) remove.push(there.key);
+  }
+  return { set, remove };
+}
+
+const sameEntry = (a: Entry, b: Entry): boolean => a === b || Buffer.compare(a.row, b.row) === 0;
+
 /** The writes that turn `have` into `want`. */
 export function diffEntries(want: Entries, have: Entries): TableChange {
   const set: Entry[] = [];
   const remove: Uint8Array[] = [];
   for (const [key, entry] of want) {
     const there = have.get(key);
-    if (!there || Buffer.compare(there.row, entry.row) !== 0) set.push(entry);
+    if (!there || !sameEntry(there, entry)) set.push(entry);
   }
   for (const [key, entry] of have) if (!want.has(key)) remove.push(entry.key);
   return { set, remove };

@@ -31,7 +31,8 @@ interface Applied {
 
 type Retired = readonly [network: number, list: Applied];
 
-const same = (a: FloodLists, b: FloodLists): boolean => JSON.stringify(a) === JSON.stringify(b);
+const same = (a: FloodLists, b: FloodLists): boolean =>
+  a === b || JSON.stringify(a) === JSON.stringify(b);
 
 const alike = (a: Applied | undefined, b: Applied | undefined): boolean =>
   a !== undefined && b !== undefined && a.generation === b.generation && same(a.wanted, b.wanted);
@@ -104,12 +105,16 @@ export class FloodTable {
     return ok(unlike.length);
   }
 
-  /** Writes what differs; the number of networks changed. Removal is apart: `prune`. */
-  update(wanted: Floods): Result<number, BpfError> {
+  /**
+   * Writes what differs; the number of networks changed. Removal is apart: `prune`. With `networks` no other is
+   * looked at.
+   */
+  update(wanted: Floods, networks: ReadonlySet<number> | null): Result<number, BpfError> {
     let changed = 0;
-    for (const [network, lists] of wanted) {
+    for (const network of networks ?? wanted.keys()) {
+      const lists = wanted.get(network);
       const have = this.#applied.get(network);
-      if (have && same(have.wanted, lists)) continue;
+      if (!lists || (have && same(have.wanted, lists))) continue;
       const done = this.#replace(network, lists, have);
       if (!done.ok) return done;
       changed++;
@@ -117,11 +122,12 @@ export class FloodTable {
     return ok(changed);
   }
 
-  /** Removes networks that are not wanted any more. */
-  prune(wanted: Floods): Result<number, BpfError> {
+  /** Removes networks that are not wanted any more. With `networks` no other is looked at. */
+  prune(wanted: Floods, networks: ReadonlySet<number> | null): Result<number, BpfError> {
     let removed = 0;
-    for (const [network, have] of [...this.#applied]) {
-      if (wanted.has(network)) continue;
+    for (const network of networks ?? [...this.#applied.keys()]) {
+      const have = this.#applied.get(network);
+      if (!have || wanted.has(network)) continue;
       const gone = this.#row.delete(pack("floodKey", { network }));
       if (!gone.ok) return gone;
       const members = this.#removeMembers(network, have);

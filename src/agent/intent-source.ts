@@ -1,15 +1,19 @@
 /** Where the agent's rows come from: the intent on disk, or, while that has errors, the last good rows. */
-import { checkIntent, compileHost, compileIntent } from "../intent/compile.ts";
+import { analysisOf, checkIntent } from "../intent/compile.ts";
+import { HostRows } from "../intent/host-parts.ts";
 import type { Finding, Intent } from "../intent/intent.ts";
 import { soundTenants, withTenantsKept } from "../intent/partial.ts";
-import { fingerprintIntent, readIntentFiles } from "../io/files.ts";
-import type { IdBook, Row } from "../rows/rows.ts";
+import type { IntentFileError } from "../io/files.ts";
+import { type IdBook, type RowParts, type RowsChange, unchangedIds } from "../rows/rows.ts";
+import type { IntentReader, ReadIntent } from "./intent-reader.ts";
 import type { Problem } from "./problem.ts";
 
 export interface Wanted {
-  /** Null: there are none that are good, and never were. */
-  readonly rows: readonly Row[] | null;
+  /** Null: there are none that are good, and never were. They change with the next `read`. */
+  readonly parts: RowParts | null;
   readonly ids: IdBook;
+  /** Since the rows of before; null: all are to be taken anew. */
+  readonly change: RowsChange | null;
   /** The rows are not those of the intent as it stands. */
   readonly stale: boolean;
   readonly findings: readonly Finding[];
@@ -18,7 +22,6 @@ export interface Wanted {
 }
 
 export interface IntentSourceConfig {
-  readonly intentPath: string;
   readonly host: string;
   /** Tenants with errors do not keep the others back. */
   readonly partial: boolean;
@@ -26,45 +29,77 @@ export interface IntentSourceConfig {
 
 export class IntentSource {
   readonly #config: IntentSourceConfig;
-  #lastRows: readonly Row[] | null;
+  readonly #reader: IntentReader;
+  #rows: HostRows;
+  #lastParts: RowParts | null;
   /** Null after a restart: rows are remembered, the intent that they came of is not. */
   #lastIntent: Intent | null = null;
-  #fingerprint: string = "";
+  /** The rows are those of the intent that was read last, whole. */
+  #follows: boolean = false;
 
-  /** `lastRows`: good ones of before. */
-  constructor(config: IntentSourceConfig, lastRows: readonly Row[] | null) {
+  /** `last`: good rows of before, with their ids. */
+  constructor(
+    config: IntentSourceConfig,
+    reader: IntentReader,
+    last: { readonly parts: RowParts | null; readonly ids: IdBook },
+  ) {
     this.#config = config;
-    this.#lastRows = lastRows;
+    this.#reader = reader;
+    this.#rows = new HostRows(config.host, last.ids);
+    this.#lastParts = last.parts;
   }
 
-  /** Whether a file was written, added or removed since `read`. */
-  async changed(): Promise<boolean> {
-    return (await fingerprintIntent(this.#config.intentPath)) !== this.#fingerprint;
+  async read(): Promise<Wanted> {
+    const read = await this.#reader.read();
+    return read.ok ? this.#wantedOf(read.value) : this.#unreadable(read.error);
   }
 
-  async read(ids: IdBook): Promise<Wanted> {
-    const { intentPath, host } = this.#config;
-    this.#fingerprint = await fingerprintIntent(intentPath);
-    const files = await readIntentFiles(intentPath);
-    if (!files.ok) {
-      const { path, detail } = files.error;
-      return this.#stale(ids, [], {
-        code: "intent-unreadable",
-        object: path,
-        message: `the intent cannot be read: ${path}: ${detail}`,
-        suggestion: null,
-      });
-    }
-    const { intent, findings, errors } = compileIntent(files.value);
+  /** The same, or null if no file was written, added or removed since. */
+  async readChanged(): Promise<Wanted | null> {
+    const read = await this.#reader.readChanged();
+    if (!read.ok) return this.#unreadable(read.error);
+    return read.value && this.#wantedOf(read.value);
+  }
+
+  #unreadable({ path, detail }: IntentFileError): Wanted {
+    return this.#stale([], {
+      code: "intent-unreadable",
+      object: path,
+      message: `the intent cannot be read: ${path}: ${detail}`,
+      suggestion: null,
+    });
+  }
+
+  #wantedOf(read: ReadIntent): Wanted {
+    const { intent, findings, errors } = read;
     const usable = errors === 0 ? intent : this.#usablePart(intent, findings);
-    if (!usable) return this.#stale(ids, findings, null);
-    const refusal = hostProblem(usable, host);
+    if (!usable) return this.#stale(findings, null);
+    const refusal = hostProblem(usable, this.#config.host);
     // A host that vanished from the intent is a slip of the pen more often than a decommissioning.
-    if (refusal) return this.#stale(ids, findings, refusal);
-    const compiled = compileHost(usable, host, ids);
-    this.#lastRows = compiled.rows;
+    if (refusal) return this.#stale(findings, refusal);
+    const change = this.#change(read) ?? this.#replace(usable, read);
+    this.#follows = errors === 0;
+    this.#lastParts = this.#rows.parts;
     this.#lastIntent = usable;
-    return { ...compiled, stale: errors > 0, findings, problem: null };
+    const { parts, ids } = this.#rows;
+    return { parts, ids, change, stale: errors > 0, findings, problem: null };
+  }
+
+  /** Null: that cannot be done part by part. */
+  #change({ changed, segments }: ReadIntent): RowsChange | null {
+    return this.#follows && changed && segments ? this.#rows.change(changed, segments) : null;
+  }
+
+  #replace(usable: Intent, { segments: checked }: ReadIntent): null {
+    const { sound, segments } = checked
+      ? { sound: usable, segments: checked.values() }
+      : analysisOf(usable);
+    const [fabric] = sound.fabrics.values();
+    const self = sound.hosts.get(this.#config.host);
+    // The parts that were handed out stay as they are, in case these come to nothing.
+    this.#rows = new HostRows(this.#config.host, this.#rows.ids);
+    if (fabric && self) this.#rows.replace(fabric, self, segments);
+    return null;
   }
 
   /**
@@ -74,14 +109,17 @@ export class IntentSource {
   #usablePart(intent: Intent, findings: readonly Finding[]): Intent | null {
     if (!this.#config.partial) return null;
     const sound = soundTenants(intent, findings);
-    if (!sound || !this.#lastRows) return sound;
+    if (!sound || !this.#lastParts) return sound;
     if (!this.#lastIntent) return null;
     const kept = withTenantsKept(sound, this.#lastIntent, findings);
     return checkIntent(kept).some((finding) => finding.severity === "error") ? null : kept;
   }
 
-  #stale(ids: IdBook, findings: readonly Finding[], problem: Problem | null): Wanted {
-    return { rows: this.#lastRows, ids, stale: true, findings, problem };
+  #stale(findings: readonly Finding[], problem: Problem | null): Wanted {
+    this.#follows = false;
+    const { ids } = this.#rows;
+    const change = { parts: new Set<string>(), ids: unchangedIds(ids) };
+    return { parts: this.#lastParts, ids, change, stale: true, findings, problem };
   }
 }
 

@@ -4,17 +4,16 @@ import { release } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { EXIT, type ExitCode } from "../base/command.ts";
 import { err, ok, type Result } from "../base/result.ts";
-import { compileHost, compileIntent } from "../intent/compile.ts";
 import type { Finding, Intent } from "../intent/intent.ts";
 import { soundTenants } from "../intent/partial.ts";
 import { renderFinding } from "../intent/report.ts";
-import { readIntentFiles } from "../io/files.ts";
 import { log } from "../io/log.ts";
 import { readLink } from "../kernel/links.ts";
 import { NetlinkSocket } from "../kernel/netlink.ts";
 import type { AgentConfig } from "./agent.ts";
 import { attempt } from "./attempt.ts";
 import { OBJECT_FILES } from "./datapath.ts";
+import type { IntentReader } from "./intent-reader.ts";
 import { hostProblem } from "./intent-source.ts";
 import { uplinkProblem } from "./problem.ts";
 import { type AgentState, emptyState, readState, setStateAside } from "./state.ts";
@@ -37,14 +36,15 @@ const refuse = (exit: ExitCode, ...messages: readonly string[]): Result<never, R
 /** The state to start from, or why not to start. */
 export async function checkPreconditions(
   config: AgentConfig,
+  reader: IntentReader,
 ): Promise<Result<AgentState, Refusal>> {
   const machine = checkMachine(config);
   if (!machine.ok) return machine;
   const state = await readOwnState(config);
   if (!state.ok) return state;
   // A host that was in force before goes on with its last good rows, whatever became of the intent.
-  if (state.value.rows !== null) return state;
-  const intent = await checkFirstIntent(config);
+  if (state.value.parts !== null) return state;
+  const intent = await checkFirstIntent(config, reader);
   return intent.ok ? state : intent;
 }
 
@@ -107,10 +107,13 @@ async function readOwnState(config: AgentConfig): Promise<Result<AgentState, Ref
 }
 
 /** A first start is all or nothing. */
-async function checkFirstIntent(config: AgentConfig): Promise<Result<null, Refusal>> {
-  const files = await readIntentFiles(config.intentPath);
-  if (!files.ok) return refuse(EXIT.usage, `${files.error.path}: ${files.error.detail}`);
-  const { intent, findings, errors } = compileIntent(files.value);
+async function checkFirstIntent(
+  config: AgentConfig,
+  reader: IntentReader,
+): Promise<Result<null, Refusal>> {
+  const read = await reader.read();
+  if (!read.ok) return refuse(EXIT.usage, `${read.error.path}: ${read.error.detail}`);
+  const { intent, findings, errors } = read.value;
   const usable = errors === 0 ? intent : config.partial ? soundTenants(intent, findings) : null;
   const refusal = usable
     ? checkFirstRows(config, usable)
@@ -126,14 +129,13 @@ async function checkFirstIntent(config: AgentConfig): Promise<Result<null, Refus
 function checkFirstRows(config: AgentConfig, usable: Intent): Result<null, Refusal> {
   const problem = hostProblem(usable, config.host);
   if (problem) return refuse(EXIT.usage, problem.message);
-  const { rows } = compileHost(usable, config.host);
+  const uplinks = usable.hosts.get(config.host)?.spec.uplinks ?? [];
   const netlink = NetlinkSocket.open();
   if (!netlink.ok)
     return refuse(EXIT.unable, `${netlink.error.operation}: ${netlink.error.detail}`);
-  const problems = rows.flatMap((row) => {
-    if (row.table !== "uplink") return [];
-    const link = readLink(netlink.value, row.interface);
-    return (link.ok && uplinkProblem(row, link.value)) || [];
+  const problems = uplinks.flatMap((uplink) => {
+    const link = readLink(netlink.value, uplink.interface);
+    return (link.ok && uplinkProblem(uplink, link.value)) || [];
   });
   netlink.value.close();
   const lines = problems.map((p) => `Host ${config.host}: ${p.message} (fix: ${p.suggestion})`);

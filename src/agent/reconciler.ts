@@ -1,19 +1,21 @@
 /**
- * One pass from wanted rows and the kernel's facts to the kernel: tables, links, devices. A pass reads everything
- * anew and writes only what differs; what fails is a problem, and the rest goes on. What was right and is not any
- * more, without our doing, is drift: repaired as any other difference, and counted.
+ * One pass from wanted rows and the kernel's facts to the kernel: tables, links, devices. A pass reads the facts anew
+ * and writes only what differs; what fails is a problem, and the rest goes on. Of the tables it looks at what may have
+ * changed, and after each audit, or after a failure, at all. What was right and is not any more, without our doing, is
+ * drift: repaired as any other difference, and counted.
  */
 
 import { parseIp } from "../base/ip.ts";
 import { ok, type Result } from "../base/result.ts";
+import { OWN_PART } from "../intent/host-parts.ts";
 import { monotonicMs, monotonicNs, timestamp } from "../io/clock.ts";
 import { log } from "../io/log.ts";
 import { unmanageNeighbour } from "../kernel/neighbours.ts";
-import type { SocketEvent } from "../kernel/netlink.ts";
-import type { PortRow, Row } from "../rows/rows.ts";
+import type { NetlinkError, SocketEvent } from "../kernel/netlink.ts";
+import type { PortRow, Row, RowParts } from "../rows/rows.ts";
 import type { Link } from "../wire/netlink/link.ts";
 import { AdjacencyBook } from "./adjacency-book.ts";
-import { type Bound, bind } from "./bind.ts";
+import { Binder } from "./binder.ts";
 import {
   type DeviceError,
   type IdleDevice,
@@ -37,6 +39,16 @@ export interface Drift {
   readonly lastAt: string | null;
 }
 
+export interface PassInput {
+  readonly parts: RowParts;
+  /** Parts that are not as they were in the pass before; null: any. */
+  readonly changed: ReadonlySet<string> | null;
+  /** Ids of ports whose every frame is told. */
+  readonly traced: ReadonlySet<number>;
+  /** Nothing was heard from the kernel since the pass before: what it said then holds. */
+  readonly sameFacts: boolean;
+}
+
 /** A port's interface that we have made ready. */
 interface Prepared {
   readonly mtu: number;
@@ -52,7 +64,11 @@ export class Reconciler {
   readonly #adjacencies: AdjacencyBook;
   /** By ifindex. */
   readonly #prepared = new Map<number, Prepared>();
-  #bound: Bound | null = null;
+  readonly #binder = new Binder();
+  /** Null: they could not be read. */
+  #facts: HostFacts | null = null;
+  /** All entries are to be compared with the kernel's, not only those that may have changed. */
+  #compareAll: boolean = true;
   #problems: readonly Problem[] = [];
   /** What the last audit could not look at. */
   #auditProblems: readonly Problem[] = [];
@@ -78,11 +94,11 @@ export class Reconciler {
   }
 
   get absentPorts(): readonly string[] {
-    return this.#bound?.absentPorts ?? [];
+    return this.#binder.absentPorts;
   }
 
   get unreachableHosts(): readonly string[] {
-    return this.#bound?.unreachableHosts ?? [];
+    return this.#binder.unreachableHosts;
   }
 
   get idleDevice(): IdleDevice | null {
@@ -103,32 +119,34 @@ export class Reconciler {
     return this.#adjacencies.has(event.neighbour.index, event.neighbour.address);
   }
 
-  /** `traced`: ids of ports whose every frame is told. */
-  pass(rows: readonly Row[], traced: ReadonlySet<number>): void {
+  /** False if it came to nothing, and what has changed is still to be taken up. */
+  pass({ parts, changed, traced, sameFacts }: PassInput): boolean {
     const problems: Problem[] = [...this.#auditProblems];
-    const { netlink, datapath } = this.#kernel;
-    const remotes = rows.filter((row) => row.table === "peer").map((row) => row.remote);
-    const facts = readFacts(netlink, remotes);
+    const { datapath } = this.#kernel;
+    const own = parts.get(OWN_PART) ?? [];
+    const facts = this.#readFacts(own, sameFacts);
     if (!facts.ok) {
       this.#tell([problemOf("kernel", "netlink", facts.error)]);
-      return;
+      return false;
     }
     for (const refusal of facts.value.refusals)
       problems.push(problemOf("next-hop", "underlay", refusal));
     this.#dropDeadLinks(facts.value, problems);
     this.#renew();
-    const bound = bind({
-      rows,
+    const touched = this.#binder.bind({
+      parts,
+      changed,
       facts: facts.value,
       adjacencies: this.#adjacencies,
       traced,
       freshUntilNs: this.#freshUntilNs,
     });
-    this.#bound = bound;
-    const ports = rows.filter((row) => row.table === "port");
+    const ports = this.#binder.portsAmong(facts.value.linksByName.values());
     this.#preparePorts(ports, facts.value, problems);
     this.#keepHeadroom(ports, facts.value);
-    const applied = datapath.apply(bound.tables, bound.floods);
+    const { tables, floods } = this.#binder;
+    const applied = datapath.apply(tables, floods, this.#compareAll ? null : touched);
+    this.#compareAll = !applied.ok;
     const took = applied.ok ? datapath.takeOver() : ok(null);
     if (!took.ok) problems.push(problemOf("programs", "datapath", took.error));
     if (!applied.ok) problems.push(problemOf("tables", "datapath", applied.error));
@@ -136,30 +154,37 @@ export class Reconciler {
       this.#writes.set += applied.value.set;
       this.#writes.removed += applied.value.removed;
       this.#raisePorts(ports, facts.value, problems);
-      this.#attachUplinks(rows, facts.value, problems);
-      this.#joinGroups(rows, facts.value, problems);
-      this.#keepIdleDevice(rows, facts.value, problems);
+      this.#attachUplinks(own, facts.value, problems);
+      this.#joinGroups(own, facts.value, problems);
+      this.#keepIdleDevice(own, facts.value, problems);
       this.#releaseNextHops();
     }
     this.#releasePorts(ports, facts.value, problems);
     this.#settleDrift(0);
     this.#tell(problems);
+    return true;
   }
 
-  /** Compares the kernel's tables and pins with what we left; true if a pass has to put something right. */
-  audit(): boolean {
+  /** Compares the kernel's tables and pins with what we left; the next pass puts right what is not. */
+  audit(): void {
     const { datapath } = this.#kernel;
     const read = datapath.read();
     const pins = datapath.repin();
-    const links = datapath.deadLinks();
-    this.#auditProblems = [read, pins, links].flatMap((done) =>
+    this.#auditProblems = [read, pins].flatMap((done) =>
       done.ok ? [] : problemOf("audit", "datapath", done.error),
     );
     const entries = (read.ok ? read.value : 0) + (pins.ok ? pins.value : 0);
     if (entries > 0) this.#settleDrift(entries);
-    // The pass counts what it finds dead, and tells what could not be looked at.
-    const dead = links.ok && links.value.length > 0;
-    return entries > 0 || dead || this.#auditProblems.length > 0;
+    this.#compareAll = true;
+  }
+
+  #readFacts(own: readonly Row[], same: boolean): Result<HostFacts, NetlinkError> {
+    const remotes = own.filter((row) => row.table === "peer").map((row) => row.remote);
+    if (same && this.#facts && remotes.every((one) => this.#facts?.nextHopsByRemote.has(one)))
+      return ok(this.#facts);
+    const facts = readFacts(this.#kernel.netlink, remotes);
+    this.#facts = facts.ok ? facts.value : null;
+    return facts;
   }
 
   #renew(): void {

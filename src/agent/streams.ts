@@ -44,6 +44,10 @@ export class EventStreams {
     this.#names = names;
   }
 
+  get followed(): boolean {
+    return this.#followers.size > 0;
+  }
+
   /** Ids of ports whose every frame is wanted. */
   get traced(): ReadonlySet<number> {
     return new Set([...this.#followers].flatMap(({ ports }) => [...(ports ?? [])]));

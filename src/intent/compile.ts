@@ -1,12 +1,13 @@
 /** Intent → findings, and the rows of each host: the passes in order. Objects with errors are left out. */
+import { sortRows } from "../rows/order.ts";
 import { emptyIdBook, type IdBook, type Row } from "../rows/rows.ts";
+import { HostRows } from "./host-parts.ts";
 import type { Finding, Intent } from "./intent.ts";
 import { parseIntent } from "./load.ts";
 import { checkAddresses } from "./passes/addresses.ts";
 import { checkGroups } from "./passes/groups.ts";
-import { compileHostRows } from "./passes/host-rows.ts";
 import { checkHosts } from "./passes/hosts.ts";
-import { checkLimits } from "./passes/limits.ts";
+import { checkLimits, type Entries } from "./passes/limits.ts";
 import { checkNames } from "./passes/names.ts";
 import { checkNumbers } from "./passes/numbers.ts";
 import { compileSegments, type Segment } from "./passes/segments.ts";
@@ -28,12 +29,13 @@ interface Analysis {
   readonly findings: readonly Finding[];
   readonly sound: Intent;
   readonly segments: readonly Segment[];
+  readonly entriesByHost: ReadonlyMap<string, Entries>;
 }
 
 /** An intent never changes, and is compiled for many hosts: what concerns all of them is worked out once. */
 const analyses = new WeakMap<Intent, Analysis>();
 
-function analysisOf(intent: Intent): Analysis {
+export function analysisOf(intent: Intent): Analysis {
   const known = analyses.get(intent);
   if (known) return known;
   const findings: Finding[] = [];
@@ -41,10 +43,11 @@ function analysisOf(intent: Intent): Analysis {
   const before = soundPartOf(intent, findings);
   const joined = compileSegments(before);
   findings.push(...joined.findings);
-  findings.push(...checkLimits(before, joined.segments));
+  const { findings: full, entriesByHost } = checkLimits(before, joined.segments);
+  findings.push(...full);
   const sound = soundPartOf(intent, findings);
   const segments = withoutUnsound(joined.segments, findings);
-  const analysis = { findings: sortFindings(findings), sound, segments };
+  const analysis = { findings: sortFindings(findings), sound, segments, entriesByHost };
   analyses.set(intent, analysis);
   return analysis;
 }
@@ -54,6 +57,7 @@ function withoutUnsound(
   findings: readonly Finding[],
 ): readonly Segment[] {
   const unsound = unsoundLabels(findings);
+  if (unsound.size === 0) return segments;
   return segments
     .filter(({ network }) => !unsound.has(labelOf(nameOf(network))))
     .map((segment) => ({
@@ -70,19 +74,21 @@ export function checkIntent(intent: Intent): readonly Finding[] {
 }
 
 /**
- * The rows of `host`, sorted, with its ids: those in `ids` stay. None for a host that is unknown, unmanaged or has
+ * The rows of the host called `name`, sorted, with its ids: those in `ids` stay. None for a host that is unknown, unmanaged or has
  * an error itself.
  */
 export function compileHost(
   intent: Intent,
-  host: string,
+  name: string,
   ids: IdBook = emptyIdBook,
 ): { readonly rows: readonly Row[]; readonly ids: IdBook } {
   const { sound, segments } = analysisOf(intent);
   const [fabric] = sound.fabrics.values();
-  const self = sound.hosts.get(host);
+  const self = sound.hosts.get(name);
   if (!fabric || !self?.spec.managed) return { rows: [], ids };
-  return compileHostRows(fabric, self, segments, ids);
+  const host = new HostRows(self.key, ids);
+  host.replace(fabric, self, segments);
+  return { rows: sortRows([...host.parts.values()].flat()), ids: host.ids };
 }
 
 /** Texts → intent and every finding about it, in the order of reading. */

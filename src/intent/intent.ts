@@ -15,10 +15,11 @@ export interface Place {
   readonly column: number;
 }
 
-/** Where a document stands: by path ("$.spec.vni") the place of its key, or of the item in a list. */
+/** Where a document stands. */
 export interface Source {
   readonly file: string;
-  readonly placesByPath: ReadonlyMap<string, Place>;
+  /** By path ("$.spec.vni") the place of its key, or of the item in a list. Slow: only findings ask. */
+  readonly readPlaces: () => ReadonlyMap<string, Place>;
 }
 
 interface Declaration {

@@ -1,4 +1,7 @@
-/** Files → intent: YAML, then the shape of each document, then one map a kind. Never stops at the first fault. */
+/**
+ * Files → intent: YAML, then the shape of each document, then one map a kind. Never stops at the first fault.
+ * What stands as it stood is not read again: the work of a change grows with the change.
+ */
 import { compareText } from "../base/text.ts";
 import type {
   Fabric,
@@ -6,256 +9,249 @@ import type {
   Host,
   Intent,
   Network,
-  ObjectName,
   Pool,
   Port,
   RecordedNumbers,
-  Source,
   Tenant,
 } from "./intent.ts";
-import { nearest } from "./nearest.ts";
+import { OrderedMap } from "./ordered-map.ts";
+import { keyOf, type ReadFile, type ReadPiece, readFile, type Stated } from "./read-file.ts";
 import { findingIn, labelOf } from "./report.ts";
-import {
-  API_VERSION,
-  fabricSchema,
-  hostSchema,
-  KINDS,
-  type Kind,
-  LATER_KINDS,
-  networkSchema,
-  poolSchema,
-  portSchema,
-  tenantSchema,
-} from "./schema/kinds.ts";
 import { numbersFileSchema } from "./schema/numbers-file.ts";
-import { findingsOf, type Parsed } from "./shape.ts";
-import { parseYaml, pathOf, type TextFile, type YamlDocument } from "./yaml.ts";
+import { findingsOf } from "./shape.ts";
+import { type PieceSource, parseYaml, pathOf, splitYaml, type TextFile } from "./yaml.ts";
 
 /** The lock file's name, beside the intent. */
 const NUMBERS_FILE = "numbers.yaml";
 
-/** A document that says which of our kinds it is. */
-interface Stated {
-  readonly kind: Kind;
-  /** Null if it has no usable name. */
-  readonly object: ObjectName | null;
-  readonly document: YamlDocument;
+const isNumbersFile = ({ path }: TextFile): boolean => path.split("/").at(-1) === NUMBERS_FILE;
+
+/** Keys of networks and ports that were declared, changed or taken out; null: something else was, too. */
+export interface IntentChange {
+  readonly networks: ReadonlySet<string>;
+  readonly ports: ReadonlySet<string>;
 }
 
-export function parseIntent(files: readonly TextFile[]): {
+export interface LoadedIntent {
   readonly intent: Intent;
   readonly findings: readonly Finding[];
-} {
+  /** Since the last time. */
+  readonly change: IntentChange | null;
+}
+
+export const parseIntent = (files: readonly TextFile[]): LoadedIntent =>
+  new IntentLoader().load(files);
+
+/** Reads an intent again and again. */
+export class IntentLoader {
+  #filesByPath: ReadonlyMap<string, ReadFile> = new Map();
+  #faulty = new Set<ReadPiece>();
+  /** By label ("Port org-a/train-1"): whoever claims the name. */
+  readonly #claims = new Map<string, readonly Stated[]>();
+  readonly #twice = new Set<string>();
+  readonly #broken = new Set<string>();
+  readonly #fabrics = new OrderedMap<Fabric>();
+  readonly #pools = new OrderedMap<Pool>();
+  readonly #tenants = new OrderedMap<Tenant>();
+  readonly #hosts = new OrderedMap<Host>();
+  readonly #networks = new OrderedMap<Network>();
+  readonly #ports = new OrderedMap<Port>();
+  #numbers: ReadNumbers = readNumbers([]);
+  #numberTexts: readonly string[] = [];
+
+  load(files: readonly TextFile[]): LoadedIntent {
+    const sameNumbers = this.#loadNumbers(files.filter(isNumbersFile));
+    const touched = this.#loadFiles(files.filter((file) => !isNumbersFile(file)));
+    const [networks, ports] = [new Set<string>(), new Set<string>()];
+    let others = false;
+    for (const [label, { kind, key }] of touched) {
+      this.#settle(label, kind, key);
+      if (kind === "Network") networks.add(key);
+      else if (kind === "Port") ports.add(key);
+      else others = true;
+    }
+    return {
+      intent: this.#intent(files),
+      findings: [...this.#findings()],
+      change: others || !sameNumbers ? null : { networks, ports },
+    };
+  }
+
+  /** Names whose claimants are not those of before. */
+  #loadFiles(files: readonly TextFile[]): ReadonlyMap<string, Touched> {
+    const touched = new Map<string, Touched>();
+    const filesByPath = new Map<string, ReadFile>();
+    for (const file of files) {
+      const before = this.#filesByPath.get(file.path) ?? null;
+      const now = readFile(file, before);
+      filesByPath.set(file.path, now);
+      if (now !== before) this.#replace(before?.pieces ?? [], now.pieces, touched);
+    }
+    for (const [path, { pieces }] of this.#filesByPath)
+      if (!filesByPath.has(path)) this.#replace(pieces, [], touched);
+    this.#filesByPath = filesByPath;
+    return touched;
+  }
+
+  #replace(
+    before: readonly ReadPiece[],
+    now: readonly ReadPiece[],
+    touched: Map<string, Touched>,
+  ): void {
+    const [were, are] = [new Set(before), new Set(now)];
+    for (const piece of before) {
+      if (are.has(piece)) continue;
+      this.#faulty.delete(piece);
+      for (const one of piece.stated)
+        this.#claim(one, touched, (claims) => claims.filter((claim) => claim !== one));
+    }
+    for (const piece of now) {
+      if (were.has(piece)) continue;
+      if (piece.findings.length > 0) this.#faulty.add(piece);
+      for (const one of piece.stated) this.#claim(one, touched, (claims) => [...claims, one]);
+    }
+  }
+
+  #claim(
+    one: Stated,
+    touched: Map<string, Touched>,
+    change: (claims: readonly Stated[]) => readonly Stated[],
+  ): void {
+    // Nameless: its shape is wrong, and nothing can refer to it.
+    if (one.name === null) return;
+    const label = labelOf(one.name);
+    const claims = change(this.#claims.get(label) ?? []);
+    if (claims.length > 0) this.#claims.set(label, claims);
+    else this.#claims.delete(label);
+    touched.set(label, { kind: one.kind, key: keyOf(one.name) });
+  }
+
+  /** Puts the one sound claimant of a name in its place, or nobody. */
+  #settle(label: string, kind: Stated["kind"], key: string): void {
+    const claims = this.#claims.get(label) ?? [];
+    const object = claims.length === 1 ? (claims[0]?.object ?? null) : null;
+    put(this.#twice, label, claims.length > 1);
+    put(this.#broken, label, claims.length > 0 && object === null);
+    switch (kind) {
+      case "Fabric":
+        this.#fabrics.put(key, object?.kind === kind ? object : null);
+        break;
+      case "Pool":
+        this.#pools.put(key, object?.kind === kind ? object : null);
+        break;
+      case "Tenant":
+        this.#tenants.put(key, object?.kind === kind ? object : null);
+        break;
+      case "Host":
+        this.#hosts.put(key, object?.kind === kind ? object : null);
+        break;
+      case "Network":
+        this.#networks.put(key, object?.kind === kind ? object : null);
+        break;
+      case "Port":
+        this.#ports.put(key, object?.kind === kind ? object : null);
+        break;
+    }
+  }
+
+  /** Whether they are those of before. */
+  #loadNumbers(files: readonly TextFile[]): boolean {
+    const texts = files.flatMap(({ path, text }) => [path, text]);
+    const before = this.#numberTexts;
+    if (texts.length === before.length && texts.every((text, i) => text === before[i])) return true;
+    this.#numberTexts = texts;
+    this.#numbers = readNumbers(files);
+    return false;
+  }
+
+  *#findings(): Iterable<Finding> {
+    yield* this.#numbers.findings;
+    for (const { findings } of this.#faulty) yield* findings;
+    for (const label of this.#twice) yield* duplicates(this.#claims.get(label) ?? []);
+  }
+
+  #intent(files: readonly TextFile[]): Intent {
+    return {
+      files: files.map((file) => file.path).sort(compareText),
+      fabrics: this.#fabrics.values(),
+      pools: this.#pools.values(),
+      tenants: this.#tenants.values(),
+      hosts: this.#hosts.values(),
+      networks: this.#networks.values(),
+      ports: this.#ports.values(),
+      recorded: this.#numbers.recorded,
+      broken: new Set(this.#broken),
+    };
+  }
+}
+
+interface Touched {
+  readonly kind: Stated["kind"];
+  readonly key: string;
+}
+
+function put(into: Set<string>, label: string, there: boolean): void {
+  if (there) into.add(label);
+  else into.delete(label);
+}
+
+/** A finding at each document that claims a name, for none of them is the true one. */
+function duplicates(claims: readonly Stated[]): readonly Finding[] {
+  const places = claims
+    .map(({ source }) => ({ source, line: lineOf(source) }))
+    .sort((a, b) => compareText(a.source.file, b.source.file) || a.line - b.line);
+  return claims.map(({ name, source }) => {
+    const others = places.filter((other) => other.source !== source);
+    return findingIn(source, name, "$.metadata.name", {
+      code: "duplicate-name",
+      message: `also declared at ${others.map((one) => `${one.source.file}:${one.line}`).join(", ")}`,
+      suggestion: "give each its own name, or remove one",
+    });
+  });
+}
+
+const lineOf = (source: PieceSource): number =>
+  source.readPlaces().get("$.metadata.name")?.line ?? 1;
+
+interface ReadNumbers {
+  readonly recorded: RecordedNumbers;
+  readonly findings: readonly Finding[];
+}
+
+function readNumbers(files: readonly TextFile[]): ReadNumbers {
   const findings: Finding[] = [];
-  const stated: Stated[] = [];
-  const loader = new Loader(findings);
-  for (const file of files) {
-    const { documents, findings: faults } = parseYaml(file);
+  const numbersByNetwork = new Map<string, number>();
+  const restingByNumber = new Map<number, string>();
+  const parsed = files.flatMap((file) =>
+    splitYaml(file.text).map((piece) => parseYaml(file.path, piece)),
+  );
+  for (const { documents, findings: faults } of parsed) {
     findings.push(...faults);
     for (const document of documents) {
-      if (file.path.split("/").at(-1) === NUMBERS_FILE) loader.readNumbers(document);
-      else {
-        const one = stateOf(document, findings);
-        if (one) stated.push(one);
+      const shape = numbersFileSchema.safeParse(document.value);
+      if (!shape.success) {
+        findings.push(...findingsOf(null, document, null, shape.error.issues));
+        continue;
+      }
+      for (const [network, number] of Object.entries(shape.data.numbers))
+        numbersByNetwork.set(network, number);
+      for (const [number, network] of Object.entries(shape.data.resting))
+        restingByNumber.set(Number(number), network);
+      for (const [network, number] of numbersByNetwork) {
+        const resting = restingByNumber.get(number);
+        if (resting === undefined) continue;
+        const complaint = {
+          code: "bad-value",
+          message: `${number} rests (it was ${resting}'s)`,
+          suggestion: `remove ${number} from resting`,
+        } as const;
+        findings.push(findingIn(document.source, null, pathOf("$.numbers", network), complaint));
       }
     }
   }
-  const twice = duplicates(stated, findings);
-  for (const one of stated) loader.read(one, twice);
-  return { intent: loader.intent(files), findings };
-}
-
-/** What a document says that it is; null, with a finding, if that is nothing of ours. */
-function stateOf(document: YamlDocument, findings: Finding[]): Stated | null {
-  const { value, source } = document;
-  if (!isRecord(value)) {
-    const message = "a document is an object with apiVersion, kind, metadata and spec";
-    findings.push(findingIn(source, null, "$", { code: "not-a-document", message }));
-    return null;
-  }
-  const { apiVersion, kind } = value;
-  const object = objectNameIn(value);
-  const complain = (
-    path: string,
-    code: Finding["code"],
-    message: string,
-    suggestion: string | null,
-  ): void => {
-    findings.push(findingIn(source, object, path, { code, message, suggestion }));
+  const recorded = {
+    numbersByNetwork: new Map([...numbersByNetwork].sort(([a], [b]) => compareText(a, b))),
+    restingByNumber: new Map([...restingByNumber].sort(([a], [b]) => a - b)),
   };
-  const known = KINDS.find((one) => one === kind);
-  if (apiVersion !== API_VERSION)
-    complain(
-      "$.apiVersion",
-      "wrong-api-version",
-      `apiVersion is ${JSON.stringify(apiVersion ?? null)}`,
-      `apiVersion: ${API_VERSION}`,
-    );
-  if (known) return { kind: known, object, document };
-  const text = typeof kind === "string" ? kind : JSON.stringify(kind ?? null);
-  if (LATER_KINDS.includes(text))
-    complain(
-      "$.kind",
-      "kind-not-supported",
-      `this version does not act on kind ${text}`,
-      "take the document out of the directory until it does",
-    );
-  else
-    complain(
-      "$.kind",
-      "unknown-kind",
-      `there is no kind ${text}`,
-      nearest(text, [...KINDS, ...LATER_KINDS]),
-    );
-  return null;
+  return { recorded, findings };
 }
-
-function objectNameIn(value: Readonly<Record<string, unknown>>): ObjectName | null {
-  const { kind, metadata } = value;
-  if (typeof kind !== "string" || !isRecord(metadata)) return null;
-  const { name, tenant } = metadata;
-  if (typeof name !== "string") return null;
-  return { kind, tenant: typeof tenant === "string" ? tenant : null, name };
-}
-
-/** Names that several documents claim; a finding at each, for none of them is the true one. */
-function duplicates(stated: readonly Stated[], findings: Finding[]): ReadonlySet<string> {
-  const claims = Map.groupBy(
-    stated.filter((one) => one.object !== null),
-    (one) => (one.object ? labelOf(one.object) : ""),
-  );
-  const twice = new Set<string>();
-  for (const [label, claimants] of claims) {
-    if (claimants.length < 2) continue;
-    twice.add(label);
-    for (const { object, document } of claimants) {
-      const others = claimants
-        .filter((other) => other.document !== document)
-        .map((other) => placeText(other.document.source))
-        .join(", ");
-      findings.push(
-        findingIn(document.source, object, "$.metadata.name", {
-          code: "duplicate-name",
-          message: `also declared at ${others}`,
-          suggestion: "give each its own name, or remove one",
-        }),
-      );
-    }
-  }
-  return twice;
-}
-
-function placeText(source: Source): string {
-  const place = source.placesByPath.get("$.metadata.name");
-  return `${source.file}:${place?.line ?? 1}`;
-}
-
-/** Collects objects and what is wrong with their shape. */
-class Loader {
-  readonly #findings: Finding[];
-  readonly #fabrics = new Map<string, Fabric>();
-  readonly #pools = new Map<string, Pool>();
-  readonly #tenants = new Map<string, Tenant>();
-  readonly #hosts = new Map<string, Host>();
-  readonly #networks = new Map<string, Network>();
-  readonly #ports = new Map<string, Port>();
-  readonly #broken = new Set<string>();
-  readonly #numbersByNetwork = new Map<string, number>();
-  readonly #restingByNumber = new Map<number, string>();
-
-  constructor(findings: Finding[]) {
-    this.#findings = findings;
-  }
-
-  read(one: Stated, twice: ReadonlySet<string>): void {
-    switch (one.kind) {
-      case "Fabric":
-        this.#add(one, twice, this.#fabrics, fabricSchema.safeParse(one.document.value));
-        break;
-      case "Pool":
-        this.#add(one, twice, this.#pools, poolSchema.safeParse(one.document.value));
-        break;
-      case "Tenant":
-        this.#add(one, twice, this.#tenants, tenantSchema.safeParse(one.document.value));
-        break;
-      case "Host":
-        this.#add(one, twice, this.#hosts, hostSchema.safeParse(one.document.value));
-        break;
-      case "Network":
-        this.#add(one, twice, this.#networks, networkSchema.safeParse(one.document.value));
-        break;
-      case "Port":
-        this.#add(one, twice, this.#ports, portSchema.safeParse(one.document.value));
-        break;
-    }
-  }
-
-  #add<Shape extends { readonly metadata: { readonly name: string; readonly tenant?: string } }>(
-    one: Stated,
-    twice: ReadonlySet<string>,
-    into: Map<string, Shape & { readonly key: string; readonly source: Source }>,
-    parsed: Parsed<Shape>,
-  ): void {
-    const { document, object, kind } = one;
-    if (!parsed.success) {
-      this.#findings.push(...findingsOf(kind, document, object, parsed.error.issues));
-      if (object) this.#broken.add(labelOf(object));
-      return;
-    }
-    const { name, tenant } = parsed.data.metadata;
-    const label = labelOf({ kind, tenant: tenant ?? null, name });
-    if (twice.has(label)) {
-      this.#broken.add(label);
-      return;
-    }
-    const key = tenant === undefined ? name : `${tenant}/${name}`;
-    into.set(key, { ...parsed.data, key, source: document.source });
-  }
-
-  readNumbers(document: YamlDocument): void {
-    const parsed = numbersFileSchema.safeParse(document.value);
-    if (!parsed.success) {
-      this.#findings.push(...findingsOf(null, document, null, parsed.error.issues));
-      return;
-    }
-    for (const [network, number] of Object.entries(parsed.data.numbers))
-      this.#numbersByNetwork.set(network, number);
-    for (const [number, network] of Object.entries(parsed.data.resting))
-      this.#restingByNumber.set(Number(number), network);
-    for (const [network, number] of this.#numbersByNetwork) {
-      const resting = this.#restingByNumber.get(number);
-      if (resting === undefined) continue;
-      const path = pathOf("$.numbers", network);
-      const message = `${number} rests (it was ${resting}'s)`;
-      const suggestion = `remove ${number} from resting`;
-      this.#findings.push(
-        findingIn(document.source, null, path, { code: "bad-value", message, suggestion }),
-      );
-    }
-  }
-
-  intent(files: readonly TextFile[]): Intent {
-    const recorded: RecordedNumbers = {
-      numbersByNetwork: byKey(this.#numbersByNetwork),
-      restingByNumber: new Map([...this.#restingByNumber].sort(([a], [b]) => a - b)),
-    };
-    return {
-      files: files.map((file) => file.path).sort(compareText),
-      fabrics: byKey(this.#fabrics),
-      pools: byKey(this.#pools),
-      tenants: byKey(this.#tenants),
-      hosts: byKey(this.#hosts),
-      networks: byKey(this.#networks),
-      ports: byKey(this.#ports),
-      recorded,
-      broken: this.#broken,
-    };
-  }
-}
-
-function byKey<Value>(values: ReadonlyMap<string, Value>): ReadonlyMap<string, Value> {
-  return new Map([...values].sort(([a], [b]) => compareText(a, b)));
-}
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -36,9 +36,10 @@ export function findingIn(
 }
 
 function placeOf(source: Source, path: string): Place {
+  const places = source.readPlaces();
   let at = path;
   for (;;) {
-    const place = source.placesByPath.get(at);
+    const place = places.get(at);
     if (place) return place;
     const shorter = at.replace(/(\.[^.[\]]+|\[[^\]]*\])$/, "");
     if (shorter === at) return { line: 1, column: 1 };

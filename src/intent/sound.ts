@@ -9,6 +9,8 @@ import { labelOf, nameOf } from "./report.ts";
  */
 export function soundPartOf(intent: Intent, findings: readonly Finding[]): Intent {
   const unsound = unsoundLabels(findings);
+  // Nothing refers to what is not there, or it would be a finding.
+  if (unsound.size === 0 && intent.broken.size === 0 && intent.fabrics.size === 1) return intent;
   const sound = (object: IntentObject): boolean => !unsound.has(labelOf(nameOf(object)));
   const fabrics = keep(intent.fabrics, sound);
   const nothing = fabrics.size !== 1 || intent.fabrics.size !== 1;

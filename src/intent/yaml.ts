@@ -23,7 +23,7 @@ export interface TextFile {
 
 export interface YamlDocument {
   readonly value: unknown;
-  readonly source: Source;
+  readonly source: PieceSource;
 }
 
 /** What to do about a fault, by the parser's name of it; the others are told where they are, and QUOTE. */
@@ -39,18 +39,42 @@ const FIXES: ReadonlyMap<string, string> = new Map([
 ]);
 const QUOTE = "take it out, or put text that YAML takes for its own signs in quotes";
 
-/** The documents of `file` that are sound YAML, and a finding for each fault in the others. */
-export function parseYaml(file: TextFile): {
-  readonly documents: readonly YamlDocument[];
-  readonly findings: readonly Finding[];
-} {
-  const lines = new LineCounter();
-  const options = { lineCounter: lines, prettyErrors: false, logLevel: "silent" } as const;
-  const parsed = parseAllDocuments(file.text, options);
+/** A piece of a file, from the start of one document to that of the next. */
+export interface YamlPiece {
+  readonly text: string;
+  /** Counts from 1. */
+  readonly firstLine: number;
+}
+
+/** What begins a document (YAML 1.2.2 §9.1.2), wherever it is: no scalar can hold it (rule [206]). */
+const MARKER = /(?<![^\n])---(?![^ \t\r\n])/g;
+/** Directives belong to the document after them; an end marker to the one before. Such a file is one piece. */
+const INSEPARABLE = /(?<![^\n])(?:%|\.\.\.(?![^ \t\r\n]))/;
+
+/** `text` in pieces that say apart what they say together. */
+export function splitYaml(text: string): readonly YamlPiece[] {
+  if (INSEPARABLE.test(text)) return [{ text, firstLine: 1 }];
+  const starts = [...text.matchAll(MARKER)].map((found) => found.index);
+  const pieces: YamlPiece[] = [];
+  let firstLine = 1;
+  for (const [i, start] of [0, ...starts].entries()) {
+    const piece = text.slice(start, starts[i] ?? text.length);
+    if (piece !== "") pieces.push({ text: piece, firstLine });
+    for (let at = piece.indexOf("\n"); at >= 0; at = piece.indexOf("\n", at + 1)) firstLine++;
+  }
+  return pieces;
+}
+
+/** The documents of a piece of `file` that are sound YAML, and a finding for each fault in the others. */
+export function parseYaml(
+  file: string,
+  piece: YamlPiece,
+): { readonly documents: readonly YamlDocument[]; readonly findings: readonly Finding[] } {
+  const { lines, parsed } = parsePiece(piece);
   const documents: YamlDocument[] = [];
   const findings: Finding[] = [];
-  for (const document of Array.isArray(parsed) ? parsed : []) {
-    const read = new DocumentReader(file.path, lines);
+  for (const [index, document] of parsed.entries()) {
+    const read = new DocumentReader(file, (offset) => placeIn(lines, piece, offset), null);
     for (const { code, message, pos } of [...document.errors, ...document.warnings])
       read.fault(pos[0], {
         code: code === "DUPLICATE_KEY" ? "duplicate-key" : "yaml-syntax",
@@ -60,39 +84,79 @@ export function parseYaml(file: TextFile): {
     const value = read.document(document);
     findings.push(...read.findings);
     if (read.findings.length === 0 && value !== null)
-      documents.push({ value, source: read.source });
+      documents.push({ value, source: new PieceSource(file, piece, index) });
   }
   return { documents, findings };
 }
 
+function parsePiece({ text }: YamlPiece): {
+  readonly lines: LineCounter;
+  readonly parsed: readonly Document.Parsed[];
+} {
+  const lines = new LineCounter();
+  const options = { lineCounter: lines, prettyErrors: false, logLevel: "silent" } as const;
+  const parsed = parseAllDocuments(text, options);
+  return { lines, parsed: Array.isArray(parsed) ? parsed : [] };
+}
+
+function placeIn(lines: LineCounter, { firstLine }: YamlPiece, offset: number): Place {
+  const { line, col } = lines.linePos(offset);
+  return { line: firstLine - 1 + Math.max(1, line), column: Math.max(1, col) };
+}
+
+/** Places are many and seldom asked for: they are read from the text when they are, and not kept. */
+export class PieceSource implements Source {
+  readonly file: string;
+  readonly #piece: YamlPiece;
+  /** Of the document in the piece. */
+  readonly #index: number;
+
+  constructor(file: string, piece: YamlPiece, index: number) {
+    this.file = file;
+    this.#piece = piece;
+    this.#index = index;
+  }
+
+  /** The same text elsewhere in its file. */
+  movedTo(firstLine: number): PieceSource {
+    return new PieceSource(this.file, { ...this.#piece, firstLine }, this.#index);
+  }
+
+  readPlaces(): ReadonlyMap<string, Place> {
+    const places = new Map<string, Place>();
+    const { lines, parsed } = parsePiece(this.#piece);
+    const document = parsed[this.#index];
+    const placeAt = (offset: number): Place => placeIn(lines, this.#piece, offset);
+    if (document) new DocumentReader(this.file, placeAt, places).document(document);
+    return places;
+  }
+}
+
 /** Walks one document. */
 class DocumentReader {
-  readonly source: Source;
   readonly findings: Finding[] = [];
-  readonly #lines: LineCounter;
-  readonly #places = new Map<string, Place>();
+  readonly #file: string;
+  readonly #placeAt: (offset: number) => Place;
+  /** Null: they are not asked for. */
+  readonly #places: Map<string, Place> | null;
 
-  constructor(file: string, lines: LineCounter) {
-    this.#lines = lines;
-    this.source = { file, placesByPath: this.#places };
+  constructor(file: string, placeAt: (offset: number) => Place, places: Map<string, Place> | null) {
+    this.#file = file;
+    this.#placeAt = placeAt;
+    this.#places = places;
   }
 
   document(document: Document.Parsed): unknown {
     const { contents } = document;
     if (document.errors.length > 0 || contents === null) return null;
-    this.#places.set("$", this.#place(contents.range[0]));
+    this.#places?.set("$", this.#placeAt(contents.range[0]));
     return this.#value(contents, "$");
   }
 
   fault(offset: number, complaint: Complaint): void {
-    const at = new Map([["$", this.#place(offset)]]);
-    const source = { file: this.source.file, placesByPath: at };
+    const at = new Map([["$", this.#placeAt(offset)]]);
+    const source = { file: this.#file, readPlaces: (): ReadonlyMap<string, Place> => at };
     this.findings.push(findingIn(source, null, "$", complaint));
-  }
-
-  #place(offset: number): Place {
-    const { line, col } = this.#lines.linePos(offset);
-    return { line: Math.max(1, line), column: Math.max(1, col) };
   }
 
   #value(node: unknown, path: string): unknown {
@@ -128,7 +192,7 @@ class DocumentReader {
   }
 
   #mark(node: unknown, path: string): void {
-    this.#places.set(path, this.#place(offsetOf(node)));
+    this.#places?.set(path, this.#placeAt(offsetOf(node)));
   }
 }
 

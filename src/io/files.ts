@@ -38,7 +38,13 @@ export interface IntentFileError {
   readonly detail: string;
 }
 
-async function intentPaths(path: string): Promise<Result<readonly string[], IntentFileError>> {
+/** By its name: whether a file of a directory belongs to the intent there. */
+export const isIntentFile = (name: string): boolean => /\.ya?ml$/.test(name) && name !== LAB_FILE;
+
+/** The files of an intent, in order. */
+export async function intentPaths(
+  path: string,
+): Promise<Result<readonly string[], IntentFileError>> {
   const found = await attempt("not-readable", path, () => stat(path));
   if (!found.ok) return found;
   if (!found.value.isDirectory()) {
@@ -49,7 +55,7 @@ async function intentPaths(path: string): Promise<Result<readonly string[], Inte
   }
   const names = await attempt("not-readable", path, () => readdir(path));
   if (!names.ok) return names;
-  const wanted = names.value.filter((name) => /\.ya?ml$/.test(name) && name !== LAB_FILE);
+  const wanted = names.value.filter(isIntentFile);
   if (!wanted.some((name) => name !== NUMBERS_FILE))
     return err({ kind: "no-documents", path, detail: "the directory has no *.yaml" });
   return ok(wanted.sort(compareText).map((name) => join(path, name)));
@@ -66,7 +72,7 @@ function numbersPathOf(path: string, isDirectory: boolean): string {
   return join(isDirectory ? path : dirname(path), NUMBERS_FILE);
 }
 
-async function readText(path: string): Promise<Result<string, IntentFileError>> {
+export async function readText(path: string): Promise<Result<string, IntentFileError>> {
   const octets = await attempt("not-readable", path, () => readFile(path));
   if (!octets.ok) return octets;
   return attempt("not-utf8", path, async () =>
@@ -89,7 +95,8 @@ export async function writeText(
   return written;
 }
 
-async function attempt<Value>(
+/** What Node throws about `path`, as a value. */
+export async function attempt<Value>(
   kind: IntentFileError["kind"],
   path: string,
   act: () => Promise<Value>,
@@ -100,20 +107,4 @@ async function attempt<Value>(
     const detail = thrown instanceof Error ? thrown.message : String(thrown);
     return err({ kind, path, detail });
   }
-}
-
-/** Changes when a file of the intent is written, added or removed; cheap enough to ask every second. */
-export async function fingerprintIntent(path: string): Promise<string> {
-  const paths = await intentPaths(path);
-  if (!paths.ok) return `${paths.error.kind} ${paths.error.detail}`;
-  const marks: string[] = [];
-  for (const one of paths.value) {
-    const found = await attempt("not-readable", one, () => stat(one));
-    marks.push(
-      found.ok
-        ? `${one} ${found.value.size} ${found.value.mtimeMs} ${found.value.ino}`
-        : `${one} -`,
-    );
-  }
-  return marks.join("\n");
 }

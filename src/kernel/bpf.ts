@@ -269,8 +269,16 @@ export class BpfMap {
 
   /** Every entry, in no order; of an array those that are not all zero. */
   entries(): Result<readonly (readonly [Uint8Array, Uint8Array])[], BpfError> {
-    const chunk = 512;
     const out: (readonly [Uint8Array, Uint8Array])[] = [];
+    const visited = this.visit((key, row) => {
+      out.push([Uint8Array.from(key), Uint8Array.from(row)]);
+    });
+    return visited.ok ? ok(out) : visited;
+  }
+
+  /** The same, shown one by one: what `see` is given is there during its call only. */
+  visit(see: (key: Buffer, row: Buffer) => void): Result<null, BpfError> {
+    const chunk = 512;
     const cursor = new Uint8Array(Math.max(8, this.#keyOctets));
     // Read into the same memory again and again: a map may have room for far more than it holds.
     const keys = Buffer.alloc(chunk * this.#keyOctets);
@@ -287,10 +295,10 @@ export class BpfMap {
         const at = i * this.#rowOctets;
         if (this.#isArray && rows.compare(zero, 0, zero.length, at, at + zero.length) === 0)
           continue;
-        const key = Uint8Array.from(keys.subarray(i * this.#keyOctets, (i + 1) * this.#keyOctets));
-        out.push([key, Uint8Array.from(rows.subarray(at, at + this.#rowOctets))]);
+        const key = keys.subarray(i * this.#keyOctets, (i + 1) * this.#keyOctets);
+        see(key, rows.subarray(at, at + this.#rowOctets));
       }
-      if (problem) return ok(out);
+      if (problem) return ok(null);
       from = cursor;
     }
   }

@@ -197,6 +197,9 @@ export type Row =
   | FdbRow
   | FloodRow;
 
+/** A host's rows in parts that change as one, in no order: its own, and each network's by the network's key. */
+export type RowParts = ReadonlyMap<string, readonly Row[]>;
+
 /**
  * Ids already given on this host, by stable name: ports `tenant/name`, peers `host/family` and `group ADDRESS`, groups
  * `host/family/tenant/network/encapsulation`. A freed id is not given again before the space is used up.
@@ -212,6 +215,26 @@ export interface IdSpace {
   readonly next: number;
   readonly idsByName: Readonly<Record<string, number>>;
 }
+
+/** What a change of an intent does to a host's rows and ids. */
+export interface RowsChange {
+  /** Keys of the parts that are there anew, or not any more. */
+  readonly parts: ReadonlySet<string>;
+  readonly ids: Readonly<Record<keyof IdBook, IdChange>>;
+}
+
+export interface IdChange {
+  readonly next: number;
+  /** Null: it has none any more. */
+  readonly idsByName: Readonly<Record<string, number | null>>;
+}
+
+/** Nothing given, nothing taken. */
+export const unchangedIds = ({ ports, peers, groups }: IdBook): RowsChange["ids"] => ({
+  ports: { next: ports.next, idsByName: {} },
+  peers: { next: peers.next, idsByName: {} },
+  groups: { next: groups.next, idsByName: {} },
+});
 
 export const emptyIdBook: IdBook = {
   ports: { next: 1, idsByName: {} },

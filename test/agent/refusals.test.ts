@@ -200,7 +200,7 @@ test("a foreign vxlan device has the port: no idle device, and traffic", async (
       fabric
         .links("h1")
         .map((l) => l.ifname)
-        .filter((name) => name.startsWith("weft"));
+        .filter((name) => name.startsWith("weft-idle"));
     await fabric.until("h1", "the new device", () => names().join() === "weft-idle4790");
   });
 });

@@ -3,19 +3,17 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { readState } from "../../src/agent/state.ts";
 import { LIMIT } from "../../src/rows/abi.generated.ts";
 import { eventually, Fabric, portDocument, sleep } from "./fabric.ts";
 import { bpftool } from "./variant.ts";
 
-interface State {
-  readonly host: string;
-  readonly ids: { readonly ports: { readonly idsByName: Readonly<Record<string, number>> } };
-}
-
-const stateFile = (fabric: Fabric): string => join(fabric.run("h1"), "state", "state.json");
-const readIds = (fabric: Fabric): Readonly<Record<string, number>> => {
-  const state: State = JSON.parse(readFileSync(stateFile(fabric), "utf8"));
-  return state.ids.ports.idsByName;
+const stateDirectory = (fabric: Fabric): string => join(fabric.run("h1"), "state");
+const stateFile = (fabric: Fabric): string => join(stateDirectory(fabric), "state.ndjson");
+const readIds = async (fabric: Fabric): Promise<Readonly<Record<string, number>>> => {
+  const state = await readState(stateDirectory(fabric));
+  assert.ok(state.ok, JSON.stringify(state));
+  return state.value.ids.ports.idsByName;
 };
 
 /** Networks by port id, of the rows that say what a port may send. */
@@ -31,7 +29,7 @@ function networksByPort(fabric: Fabric): ReadonlyMap<number, number> {
 
 test("ids stay over restarts, whatever comes before them in order", async (t) => {
   const fabric = await Fabric.running(t);
-  const before = readIds(fabric);
+  const before = await readIds(fabric);
   await fabric.agent("h1").stop();
   fabric.addWorkload("z1", "h1", "port-z", "10.1.0.5");
   fabric.documents.unshift({
@@ -40,7 +38,7 @@ test("ids stay over restarts, whatever comes before them in order", async (t) =>
   });
   fabric.write();
   await fabric.start("h1").ready();
-  const { "a/aaa": added, ...rest } = readIds(fabric);
+  const { "a/aaa": added, ...rest } = await readIds(fabric);
   assert.deepEqual(rest, before);
   assert.ok(added !== undefined && !Object.values(before).includes(added));
 });

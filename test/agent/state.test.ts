@@ -10,8 +10,8 @@ import {
   emptyState,
   idsBeyond,
   readState,
+  StateFile,
   setStateAside,
-  writeState,
 } from "../../src/agent/state.ts";
 import { emptyIdBook } from "../../src/rows/rows.ts";
 
@@ -24,18 +24,25 @@ function directory(t: TestContext): string {
 const state: AgentState = {
   host: "h1",
   ids: { ...emptyIdBook, ports: { next: 3, idsByName: { "a/one": 1, "a/two": 2 } } },
-  rows: [{ table: "vtep", address: "192.0.2.1", shared: false }],
+  parts: new Map([["", [{ table: "vtep", address: "192.0.2.1", shared: false }]]]),
+};
+
+const writeState = async (where: string): Promise<unknown> => {
+  const file = new StateFile(where);
+  const written = await file.write(state);
+  await file.close();
+  return written;
 };
 
 test("a state comes back as it was written, and an absent one is empty", async (t) => {
   const where = join(directory(t), "not", "yet", "there");
   assert.deepEqual(await readState(where), { ok: true, value: emptyState });
-  assert.deepEqual(await writeState(where, state), { ok: true, value: null });
+  assert.deepEqual(await writeState(where), { ok: true, value: null });
   assert.deepEqual(await readState(where), { ok: true, value: state });
 });
 
 for (const [what, spoil, says] of [
-  ["is cut short", (text: string): string => text.slice(0, 100), /JSON/],
+  ["is cut short", (text: string): string => text.slice(0, 100), /0 of at least 1/],
   ["was edited", (text: string): string => text.replace("192.0.2.1", "192.0.2.9"), /checksum/],
   [
     "is of another version",
@@ -46,8 +53,8 @@ for (const [what, spoil, says] of [
 ] as const)
   test(`a state that ${what} is told apart, and can be set aside`, async (t) => {
     const where = directory(t);
-    await writeState(where, state);
-    const file = join(where, "state.json");
+    await writeState(where);
+    const file = join(where, "state.ndjson");
     const spoiled = spoil(readFileSync(file, "utf8"));
     writeFileSync(file, spoiled);
     const read = await readState(where);
@@ -62,7 +69,7 @@ for (const [what, spoil, says] of [
 test("a directory that cannot be written is an error, not a throw", async (t) => {
   const file = join(directory(t), "file");
   writeFileSync(file, "");
-  for (const done of [await readState(file), await writeState(file, state)])
+  for (const done of [await readState(file), await new StateFile(file).write(state)])
     assert.ok(!done.ok && done.error.kind === "system" && /EEXIST|ENOTDIR/.test(done.error.name));
 });
 

@@ -1,9 +1,7 @@
 /**
- * Pass: segments → the rows of one host. Ids come from the host's book, and leave in a new one.
+ * Pass: segments → the rows of one host, a network at a time (host-parts.ts). Ids come from the host's book.
  * Leaves out: an unmanaged host, which runs no agent and has no rows.
  */
-import { LIMIT } from "../../rows/abi.generated.ts";
-import { sortRows } from "../../rows/order.ts";
 import type {
   EncapsulationName,
   FamilyName,
@@ -15,7 +13,7 @@ import type {
   MulticastRow,
   Row,
 } from "../../rows/rows.ts";
-import { giveIds, idOf } from "../id-book.ts";
+import { idOf } from "../id-book.ts";
 import type { Fabric, Host, Port } from "../intent.ts";
 import { wireLearningOf } from "../learning.ts";
 import { sourcesOf } from "../sources.ts";
@@ -23,14 +21,13 @@ import {
   encapsulationBetween,
   encapsulationsAt,
   type Member,
-  type Multicast,
   type Segment,
   uplinkMtuOf,
   vtepsOf,
 } from "./segments.ts";
 
 /** One host's part of one segment. */
-interface Local {
+export interface Local {
   readonly segment: Segment;
   /** Null: its endpoints are declared. */
   readonly learning: Learning | null;
@@ -47,46 +44,8 @@ interface Remote {
   readonly group: string;
 }
 
-export function compileHostRows(
-  fabric: Fabric,
-  host: Host,
-  segments: readonly Segment[],
-  book: IdBook,
-): { readonly rows: readonly Row[]; readonly ids: IdBook } {
-  const locals = segments
-    .map((segment) => localOf(fabric, host, segment))
-    .filter((local) => local !== null);
-  const remotes = locals.flatMap((local) => local.remotes);
-  const ids: IdBook = {
-    ports: giveIds(
-      book.ports,
-      locals.flatMap(({ own }) => own.ports.map((port) => port.key)),
-      LIMIT.PORTS_MAX,
-    ),
-    peers: giveIds(
-      book.peers,
-      [...remotes.map((remote) => remote.peer), ...locals.flatMap(groupPeersOf)],
-      LIMIT.PEERS_MAX,
-    ),
-    groups: giveIds(
-      book.groups,
-      remotes.map((remote) => remote.group),
-      LIMIT.GROUPS_MAX,
-    ),
-  };
-  const rows: Row[] = [
-    ...hostRows(fabric, host),
-    ...peerRows(host, locals, ids),
-    ...multicastRows(host, locals, ids),
-  ];
-  for (const local of locals) {
-    rows.push(...segmentRows(host, local, ids), ...endpointRows(local, ids));
-    for (const port of local.own.ports) rows.push(...portRows(local.segment, port, ids));
-  }
-  return { rows: sortRows(rows), ids };
-}
-
-function localOf(fabric: Fabric, host: Host, segment: Segment): Local | null {
+/** Null: the host has no port there. */
+export function localOf(fabric: Fabric, host: Host, segment: Segment): Local | null {
   const { network, membersByHost } = segment;
   const own = membersByHost.get(host.key);
   if (!own) return null;
@@ -100,36 +59,32 @@ function localOf(fabric: Fabric, host: Host, segment: Segment): Local | null {
   return { segment, learning: wireLearningOf(fabric, network), own, remotes };
 }
 
-/** The group of a network as a peer's name in the id book: no host has a blank in its. */
-const groupPeer = ({ group }: Multicast): string => `group ${group}`;
+/** A group as a peer's name in the id book: no host has a blank in its. */
+export const groupPeer = (group: string): string => `group ${group}`;
 
-const groupPeersOf = ({ segment: { multicast } }: Local): readonly string[] =>
-  multicast ? [groupPeer(multicast)] : [];
-
-/** Several networks may have one group. */
-function multicastRows(host: Host, locals: readonly Local[], ids: IdBook): readonly Row[] {
+/** The group that networks of one family share, to which `segment`'s belongs. */
+export function multicastRows(host: Host, segment: Segment, ids: IdBook): readonly MulticastRow[] {
   const [uplink] = host.spec.uplinks;
-  const rowsByGroup = new Map<string, MulticastRow>();
-  for (const { segment } of locals) {
-    const { multicast, network } = segment;
-    if (!multicast || !uplink) continue;
-    const { group } = multicast;
-    const family = network.spec.underlay;
-    rowsByGroup.set(group, {
+  const { multicast, network } = segment;
+  if (!multicast || !uplink) return [];
+  const { group } = multicast;
+  const family = network.spec.underlay;
+  return [
+    {
       table: "multicast",
-      peer: idOf(ids.peers, groupPeer(multicast)),
+      peer: idOf(ids.peers, groupPeer(group)),
       group,
       family,
       local: vtepsOf(host, family)[0] ?? "",
       interface: uplink.interface,
       mtu: uplinkMtuOf(host),
       shared: host.spec.sharedAddress,
-    });
-  }
-  return [...rowsByGroup.values()];
+    },
+  ];
 }
 
-function hostRows(fabric: Fabric, host: Host): readonly Row[] {
+/** What a host has whatever its networks. */
+export function hostRows(fabric: Fabric, host: Host): readonly Row[] {
   const { uplinks, vteps, sharedAddress: shared } = host.spec;
   return [
     {
@@ -154,32 +109,40 @@ function seedOf(name: string): number {
   return hash || 1;
 }
 
-function peerRows(host: Host, locals: readonly Local[], ids: IdBook): readonly Row[] {
-  const rows: Row[] = [];
-  const done = new Set<string>();
-  for (const { segment, learning, remotes } of locals)
-    for (const { member, peer: name, group } of remotes) {
-      const family: FamilyName = segment.network.spec.underlay;
-      const peer = idOf(ids.peers, name);
-      const dscpKeep = !member.host.spec.managed;
-      const learnedGroup = learning ? idOf(ids.groups, group) : null;
-      rows.push({ table: "admit", peer, network: segment.number, dscpKeep, learnedGroup });
-      if (done.has(name)) continue;
-      done.add(name);
-      const addresses = vtepsOf(member.host, family);
-      rows.push({
-        table: "peer",
-        peer,
-        host: member.host.key,
-        family,
-        local: vtepsOf(host, family)[0] ?? "",
-        remote: addresses[0] ?? "",
-        mtu: Math.min(uplinkMtuOf(host), uplinkMtuOf(member.host)),
-      });
-      for (const address of addresses) rows.push({ table: "peer_in", address, peer });
-    }
-  return rows;
+/** Another host with whom it shares networks: `name` in the id book. */
+export function peerRows(host: Host, remote: Host, name: string, ids: IdBook): readonly Row[] {
+  const family: FamilyName = name.endsWith("/ipv6") ? "ipv6" : "ipv4";
+  const peer = idOf(ids.peers, name);
+  const addresses = vtepsOf(remote, family);
+  return [
+    {
+      table: "peer",
+      peer,
+      host: remote.key,
+      family,
+      local: vtepsOf(host, family)[0] ?? "",
+      remote: addresses[0] ?? "",
+      mtu: Math.min(uplinkMtuOf(host), uplinkMtuOf(remote)),
+    },
+    ...addresses.map((address): Row => ({ table: "peer_in", address, peer })),
+  ];
 }
+
+/** All that comes of one network. */
+export function networkRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
+  const ports = local.own.ports.flatMap((port) => portRows(local.segment, port, ids));
+  const rows = [...admitRows(local, ids), ...segmentRows(host, local, ids)];
+  return [...rows, ...endpointRows(local, ids), ...ports];
+}
+
+const admitRows = ({ segment, learning, remotes }: Local, ids: IdBook): readonly Row[] =>
+  remotes.map(({ member, peer, group }) => ({
+    table: "admit",
+    peer: idOf(ids.peers, peer),
+    network: segment.number,
+    dscpKeep: !member.host.spec.managed,
+    learnedGroup: learning ? idOf(ids.groups, group) : null,
+  }));
 
 /** What the host knows of a network besides its own ports' rows. */
 function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
@@ -241,7 +204,7 @@ function floodLists({ segment, remotes }: Local, ids: IdBook): readonly FloodPee
   const { network, number, multicast } = segment;
   const family = network.spec.underlay;
   if (multicast) {
-    const peer = idOf(ids.peers, groupPeer(multicast));
+    const peer = idOf(ids.peers, groupPeer(multicast.group));
     const { encapsulation } = multicast;
     return [{ encapsulation, family, members: [{ peer, vni: number }] }];
   }

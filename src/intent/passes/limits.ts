@@ -20,10 +20,18 @@ const bounds = {
   "underlay groups": LIMIT.UNDERLAY_GROUPS_MAX,
 } as const;
 
-type Entries = { -readonly [What in keyof typeof bounds]: number };
+export type Entries = { -readonly [What in keyof typeof bounds]: number };
 
-export function checkLimits(intent: Intent, segments: readonly Segment[]): readonly Finding[] {
+export function checkLimits(
+  intent: Intent,
+  segments: readonly Segment[],
+): {
+  readonly findings: readonly Finding[];
+  /** Of each managed host. */
+  readonly entriesByHost: Map<string, Entries>;
+} {
   const findings = segments.flatMap(checkReplicas);
+  const entriesByHost = new Map<string, Entries>();
   const segmentsByHost = new Map<string, Segment[]>();
   for (const segment of segments)
     for (const host of segment.membersByHost.keys()) {
@@ -35,19 +43,27 @@ export function checkLimits(intent: Intent, segments: readonly Segment[]): reado
     if (!host.spec.managed) continue;
     const entries = countEntries(host.key, segmentsByHost.get(host.key) ?? []);
     entries.vteps = host.spec.vteps.length;
-    for (const [what, count] of Object.entries(entries)) {
-      const most = new Map<string, number>(Object.entries(bounds)).get(what) ?? 0;
-      if (count > most)
-        findings.push(
-          findingAt(host, "$.metadata.name", {
-            code: "limit-exceeded",
-            message: `would hold ${count} ${what}, and a host holds ${most}`,
-            suggestion: "move ports to another host",
-          }),
-        );
-    }
+    entriesByHost.set(host.key, entries);
+    for (const { what, count, most } of beyond(entries))
+      findings.push(
+        findingAt(host, "$.metadata.name", {
+          code: "limit-exceeded",
+          message: `would hold ${count} ${what}, and a host holds ${most}`,
+          suggestion: "move ports to another host",
+        }),
+      );
   }
-  return findings;
+  return { findings, entriesByHost };
+}
+
+/** What a host has no room for. */
+export function beyond(
+  entries: Entries,
+): readonly { readonly what: string; readonly count: number; readonly most: number }[] {
+  const mostOf = new Map<string, number>(Object.entries(bounds));
+  return Object.entries(entries)
+    .map(([what, count]) => ({ what, count, most: mostOf.get(what) ?? 0 }))
+    .filter(({ count, most }) => count > most);
 }
 
 function countEntries(host: string, segments: readonly Segment[]): Entries {
@@ -57,7 +73,7 @@ function countEntries(host: string, segments: readonly Segment[]): Entries {
     ports: 0,
     peers: 0,
     groups: 0,
-    networks: segments.length,
+    networks: 0,
     "MAC addresses": 0,
     "source prefixes": 0,
     "incoming numbers": 0,
@@ -65,38 +81,44 @@ function countEntries(host: string, segments: readonly Segment[]): Entries {
     "flood members": 0,
     "underlay groups": 0,
   };
-  const underlayGroups = new Set<string>();
-  for (const { network, membersByHost, multicast } of segments) {
-    const remotes = membersByHost.size - 1;
-    entries.groups += remotes;
-    entries.admissions += remotes;
-    entries["flood members"] += remotes;
-    if (multicast) {
-      underlayGroups.add(multicast.group);
-      entries["incoming numbers"]++;
-    }
-    for (const [name, member] of membersByHost) {
-      entries["MAC addresses"] += member.ports.length;
-      if (name !== host) {
-        peers.add(`${name}/${network.spec.underlay}`);
-        continue;
-      }
-      entries.ports += member.ports.length;
-      entries["flood members"] += member.ports.length;
-      entries["incoming numbers"] +=
-        vtepsOf(member.host, network.spec.underlay).length *
-        encapsulationsAt(network, member.host).length;
-      for (const port of member.ports)
-        entries["source prefixes"] += sourcesOf(port, network).prefixes.length;
-    }
+  for (const segment of segments) {
+    addEntries(entries, host, segment, 1);
+    for (const name of segment.membersByHost.keys())
+      if (name !== host) peers.add(`${name}/${segment.network.spec.underlay}`);
   }
-  entries["underlay groups"] = underlayGroups.size;
-  entries.peers = peers.size + underlayGroups.size;
+  entries.peers = peers.size;
   return entries;
 }
 
+/** What one segment adds to the entries of `host`, or with -1 takes from them; but peers, who share segments. */
+export function addEntries(
+  entries: Entries,
+  host: string,
+  { network, membersByHost, multicast }: Segment,
+  sign: 1 | -1,
+): void {
+  const own = membersByHost.get(host);
+  if (!own) return;
+  const remotes = membersByHost.size - 1;
+  const local = own.ports.length;
+  const arrivals =
+    vtepsOf(own.host, network.spec.underlay).length * encapsulationsAt(network, own.host).length;
+  // Networks that share a group are counted as if each had its own: a bound that is kept sooner.
+  const groups = multicast ? 1 : 0;
+  const prefixes = own.ports.map((port) => sourcesOf(port, network).prefixes.length);
+  entries.networks += sign;
+  entries.groups += sign * remotes;
+  entries.admissions += sign * remotes;
+  entries["flood members"] += sign * (remotes + local);
+  entries.ports += sign * local;
+  entries["incoming numbers"] += sign * (arrivals + groups);
+  entries["underlay groups"] += sign * groups;
+  entries["source prefixes"] += sign * prefixes.reduce((sum, count) => sum + count, 0);
+  for (const { ports } of membersByHost.values()) entries["MAC addresses"] += sign * ports.length;
+}
+
 /** One list of one network holds REPLICAS_MAX: the ports of a host, or the peers of an encapsulation. */
-function checkReplicas({ network, membersByHost }: Segment): readonly Finding[] {
+export function checkReplicas({ network, membersByHost }: Segment): readonly Finding[] {
   const members = [...membersByHost.values()];
   const most = LIMIT.REPLICAS_MAX;
   const full = (host: string, count: number, what: string): Finding =>

@@ -1,6 +1,6 @@
 /** Pass: one fabric; every name that is referred to is declared. */
 import type { FindingCode } from "../finding.ts";
-import type { Finding, Intent, IntentObject, Port } from "../intent.ts";
+import type { Finding, Intent, IntentObject, Place, Port } from "../intent.ts";
 import { nearest } from "../nearest.ts";
 import { findingAt, findingIn } from "../report.ts";
 
@@ -84,7 +84,7 @@ function checkFabrics(intent: Intent): readonly Finding[] {
   const broken = [...intent.broken].some((label) => label.startsWith("Fabric "));
   if (fabrics.length === 0 && !broken) {
     const [file = ""] = intent.files;
-    const source = { file, placesByPath: new Map() };
+    const source = { file, readPlaces: (): ReadonlyMap<string, Place> => new Map() };
     return [
       findingIn(source, null, "$", {
         code: "no-fabric",
