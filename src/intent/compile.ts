@@ -99,9 +99,14 @@ export function compileIntent(files: readonly TextFile[]): {
   readonly errors: number;
 } {
   const { intent, findings: shape } = parseIntent(files);
+  const findings = allFindings(intent, shape);
+  return { intent, findings, errors: countErrors(findings) };
+}
+
+/** What is wrong with an intent: with its texts, which is `shape`, and with what it means. */
+export function allFindings(intent: Intent, shape: readonly Finding[]): readonly Finding[] {
   // A document that could not be read may be the fabric.
   const unread = shape.some(({ code }) => code === "yaml-syntax" || code === "duplicate-key");
   const checked = checkIntent(intent).filter(({ code }) => !unread || code !== "no-fabric");
-  const findings = sortFindings([...shape, ...checked]);
-  return { intent, findings, errors: countErrors(findings) };
+  return sortFindings([...shape, ...checked]);
 }
