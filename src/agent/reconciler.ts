@@ -262,7 +262,8 @@ export class Reconciler {
     if (this.#idle?.at === "occupied" && monotonicMs() < this.#idleAgainMs) return;
     if (this.#idle?.at === "ready" && !isThere(links, this.#idle.ifindex))
       this.#drifted.push("the idle device was gone");
-    const idle = prepareIdleDevice(this.#kernel, settings.vxlanPort, links);
+    const shared = rows.some((row) => row.table === "vtep" && row.shared);
+    const idle = prepareIdleDevice(this.#kernel, settings.vxlanPort, links, shared);
     if (!idle.ok) {
       problems.push(problemOf("idle-device", `UDP port ${settings.vxlanPort}`, idle.error));
       return;

@@ -4,18 +4,17 @@
  * VSID alone and send a FlowID of their own hash. Two tenants with the same addresses and MACs. Needs root.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { join as joinPath, resolve } from "node:path";
+import { join as joinPath } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { PacketSocket } from "../../src/kernel/packet-socket.ts";
+import { Capture } from "../datapath/capture.ts";
 import { arp, ethernet, filler, hex, ip4, ip6, udp } from "../datapath/frame.ts";
 import { drain, until } from "../datapath/live.ts";
 import { inside, must } from "../kernel/scratch.ts";
-import { Capture } from "./capture.ts";
+import { echo, serveEcho } from "./echoes.ts";
 import { Fabric, macOf } from "./fabric.ts";
 import { OpenVswitch } from "./open-vswitch.ts";
 
-const ECHO = resolve(import.meta.dirname, "../datapath/echo.ts");
 const MTU = 1500;
 const TENANTS = ["a", "b"] as const;
 const NUMBERS = { a: 11_000, b: 12_000 } as const;
@@ -115,13 +114,6 @@ function socketOf(t: TestContext, fabric: Fabric, workload: string): PacketSocke
   return socket;
 }
 
-async function serveEcho(t: TestContext, fabric: Fabric, workload: string): Promise<void> {
-  const enter = [`--net=/run/netns/${fabric.namespace(workload)}`, process.execPath, ECHO];
-  const child = spawn("nsenter", [...enter, "serve"], { stdio: ["ignore", "pipe", "inherit"] });
-  t.after(() => child.kill("SIGKILL"));
-  await new Promise((settle) => child.stdout.once("data", settle));
-}
-
 /** To one and to all, of every kind, by a name. */
 function framesBetween(from: 1 | 2, to: 1 | 2): ReadonlyMap<string, Uint8Array> {
   const packet = (octets: number): Uint8Array =>
@@ -169,11 +161,8 @@ async function streamsAreEqual(t: TestContext, { fabric }: Peers): Promise<void>
       for (const [protocol, octets] of [
         ["udp", MTU - headers],
         ["tcp", 1 << 20],
-      ] as const) {
-        const words = [ECHO, protocol, address, String(octets)];
-        const said = fabric.exec(`${tenant}${from}`, process.execPath, ...words);
-        assert.equal(said, "equal\n", `${protocol} to ${address}`);
-      }
+      ] as const)
+        await echo(fabric, `${tenant}${from}`, { protocol, to: address, octets });
 }
 
 async function framesArriveOnce(t: TestContext, { fabric }: Peers): Promise<void> {
