@@ -47,6 +47,7 @@ export interface AgentConfig {
 }
 
 const TICK_MS = 1000;
+const LEARNED_SWEEP_MS_MAX = 10_000;
 /** After a netlink event we wait for its siblings. */
 const SETTLE_MS = 20;
 /** A peer that does not answer keeps us from `ready` no longer than this; until then we look often. */
@@ -68,6 +69,7 @@ export class Agent {
   #rows: readonly Row[] = [];
   #ids: IdBook;
   #wanted: Wanted | null = null;
+  #learnedSweepAtMs: number = 0;
   #ready: boolean = false;
   #stopping: boolean = false;
 
@@ -95,7 +97,11 @@ export class Agent {
     const { runDirectory, pinsDirectory, stateDirectory } = config;
     const held = lockDirectories([runDirectory, pinsDirectory, stateDirectory]);
     if (!held.ok) return held;
-    const datapath = Datapath.open(config.objectsDirectory, config.pinsDirectory);
+    const datapath = Datapath.open({
+      objects: config.objectsDirectory,
+      pins: pinsDirectory,
+      state: stateDirectory,
+    });
     if (!datapath.ok) return datapath;
     const events = NetlinkSocket.open({ groups: ["link", "neighbour", "address", "route"] });
     if (!events.ok) return events;
@@ -176,7 +182,21 @@ export class Agent {
     this.#streams.tellLost();
     const swept = this.#kernel.datapath.sweep();
     if (!swept.ok) log("error", "old flood lists are not removed", { ...swept.error });
+    this.#sweepLearned();
     return (await this.#source.changed()) && (await this.#reload());
+  }
+
+  /** What is learned is over at its time anyway: this gives back its room, a tenth of its life later at most. */
+  #sweepLearned(): void {
+    const ages = this.#rows.flatMap((row) =>
+      row.table === "vni_in" && row.learning ? row.learning.ageSeconds : [],
+    );
+    const now = monotonicMs();
+    if (ages.length === 0 || now < this.#learnedSweepAtMs) return;
+    const tenthMs = 100 * ages.reduce((least, age) => Math.min(least, age));
+    this.#learnedSweepAtMs = now + Math.min(tenthMs, LEARNED_SWEEP_MS_MAX);
+    const swept = this.#kernel.datapath.sweepLearned();
+    if (!swept.ok) log("error", "learned MACs that are over are not removed", { ...swept.error });
   }
 
   /** Reads and compiles the intent; true if other rows are wanted now. */

@@ -28,6 +28,7 @@ import { entriesOf } from "./entries.ts";
 import { type HostFacts, readFacts } from "./facts.ts";
 import { lendHeadroom, prepareHeadroom, takeHeadroom } from "./headroom.ts";
 import { type Problem, problemOf, uplinkProblem } from "./problem.ts";
+import { applyMemberships, type Membership } from "./underlay-groups.ts";
 
 export interface Drift {
   /** Table entries and device settings that were not as we had left them. */
@@ -53,6 +54,8 @@ export class Reconciler {
   readonly #prepared = new Map<number, Prepared>();
   #bound: Bound | null = null;
   #problems: readonly Problem[] = [];
+  /** What the last audit could not look at. */
+  #auditProblems: readonly Problem[] = [];
   #idle: IdleDevice | null = null;
   #idleAgainMs: number = 0;
   #freshUntilNs: bigint = 0n;
@@ -102,7 +105,7 @@ export class Reconciler {
 
   /** `traced`: ids of ports whose every frame is told. */
   pass(rows: readonly Row[], traced: ReadonlySet<number>): void {
-    const problems: Problem[] = [];
+    const problems: Problem[] = [...this.#auditProblems];
     const { netlink, datapath } = this.#kernel;
     const remotes = rows.filter((row) => row.table === "peer").map((row) => row.remote);
     const facts = readFacts(netlink, remotes);
@@ -134,6 +137,7 @@ export class Reconciler {
       this.#writes.removed += applied.value.removed;
       this.#raisePorts(ports, facts.value, problems);
       this.#attachUplinks(rows, facts.value, problems);
+      this.#joinGroups(rows, facts.value, problems);
       this.#keepIdleDevice(rows, facts.value, problems);
       this.#releaseNextHops();
     }
@@ -148,12 +152,14 @@ export class Reconciler {
     const read = datapath.read();
     const pins = datapath.repin();
     const links = datapath.deadLinks();
-    for (const done of [read, pins, links])
-      if (!done.ok) log("error", "the datapath cannot be audited", { ...done.error });
+    this.#auditProblems = [read, pins, links].flatMap((done) =>
+      done.ok ? [] : problemOf("audit", "datapath", done.error),
+    );
     const entries = (read.ok ? read.value : 0) + (pins.ok ? pins.value : 0);
     if (entries > 0) this.#settleDrift(entries);
-    // The pass counts what it finds dead.
-    return entries > 0 || (links.ok && links.value.length > 0);
+    // The pass counts what it finds dead, and tells what could not be looked at.
+    const dead = links.ok && links.value.length > 0;
+    return entries > 0 || dead || this.#auditProblems.length > 0;
   }
 
   #renew(): void {
@@ -196,7 +202,10 @@ export class Reconciler {
     const { netlink } = this.#kernel;
     const present = ports.flatMap((row) => linksByName.get(row.interface) ?? []);
     if (present.length === 0) return;
-    if (this.#headroom !== null && !isThere([...linksByName.values()], this.#headroom))
+    if (
+      this.#headroom !== null &&
+      ![...linksByName.values()].some((link) => link.index === this.#headroom)
+    )
       this.#drifted.push("the headroom bridge was gone");
     const bridge = prepareHeadroom(netlink, linksByName);
     this.#headroom = bridge.ok ? bridge.value.index : null;
@@ -255,13 +264,22 @@ export class Reconciler {
       if (!wanted.has(ifindex)) datapath.detach("uplink", ifindex);
   }
 
+  /** When the tables know what to make of what will arrive. */
+  #joinGroups(rows: readonly Row[], facts: HostFacts, problems: Problem[]): void {
+    const wanted = rows.flatMap((row): readonly Membership[] => {
+      const link = row.table === "multicast" && facts.linksByName.get(row.interface);
+      return link ? [{ index: link.index, group: row.group }] : [];
+    });
+    const done = applyMemberships(this.#kernel.netlink, wanted);
+    if (!done.ok) problems.push(problemOf("groups", "underlay", done.error));
+  }
+
   #keepIdleDevice(rows: readonly Row[], facts: HostFacts, problems: Problem[]): void {
     const settings = rows.find((row) => row.table === "settings");
     if (!settings) return;
     const links = [...facts.linksByName.values()];
     if (this.#idle?.at === "occupied" && monotonicMs() < this.#idleAgainMs) return;
-    if (this.#idle?.at === "ready" && !isThere(links, this.#idle.ifindex))
-      this.#drifted.push("the idle device was gone");
+    if (this.#idle?.at === "ready") this.#compareIdleDevice(this.#idle.ifindex, links);
     const shared = rows.some((row) => row.table === "vtep" && row.shared);
     const idle = prepareIdleDevice(this.#kernel, settings.vxlanPort, links, shared);
     if (!idle.ok) {
@@ -270,6 +288,12 @@ export class Reconciler {
     }
     this.#idle = idle.value;
     if (idle.value.at === "occupied") this.#idleAgainMs = monotonicMs() + OCCUPIED_MS;
+  }
+
+  #compareIdleDevice(ifindex: number, links: readonly Link[]): void {
+    const link = links.find((l) => l.index === ifindex);
+    if (!link) this.#drifted.push("the idle device was gone");
+    else if (!link.up) this.#drifted.push("the idle device was down");
   }
 
   /** Next hops that no peer has any more: the kernel need not keep them resolved. */
@@ -304,9 +328,6 @@ export class Reconciler {
     this.#problems = problems;
   }
 }
-
-const isThere = (links: readonly Link[], ifindex: number): boolean =>
-  links.some((link) => link.index === ifindex);
 
 const portProblem = (row: PortRow, error: DeviceError): Problem =>
   problemOf("port", `${row.tenant}/${row.name}`, error);

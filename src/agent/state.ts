@@ -11,8 +11,10 @@ import { emptyIdBook, type IdBook, type IdSpace, type Row } from "../rows/rows.t
 import { systemErrorFrom } from "./attempt.ts";
 import { entriesOf, indexOf, type TableName, type Tables } from "./entries.ts";
 
-/** Raised when the shape of rows or ids changes: an older file is then not read. */
-const STATE_VERSION = 2;
+/** Raised when the shape of rows changes: those of an older file are then compiled anew. */
+const STATE_VERSION = 3;
+/** Since when ids have had their shape: they are worth keeping, for an id must mean the same to the next release. */
+const IDS_VERSION_MIN = 2;
 
 export interface AgentState {
   /** Whose ids these are; null: nobody's yet. */
@@ -60,9 +62,11 @@ export async function readState(
 function parseState(text: string): AgentState | string {
   try {
     const { version, checksum, host, ids, rows } = JSON.parse(text);
-    if (version !== STATE_VERSION) return `it is of version ${version}, not ${STATE_VERSION}`;
+    if (!(version >= IDS_VERSION_MIN && version <= STATE_VERSION))
+      return `it is of version ${version}, not ${IDS_VERSION_MIN} to ${STATE_VERSION}`;
     const state: AgentState = { host, ids, rows };
-    return checksum === checksumOf(state) ? state : "its checksum is wrong";
+    if (checksum !== checksumOf(state)) return "its checksum is wrong";
+    return version === STATE_VERSION ? state : { ...state, rows: null };
   } catch (thrown) {
     return thrown instanceof Error ? thrown.message : String(thrown);
   }

@@ -3,6 +3,7 @@ import { emptyIdBook, type IdBook, type Row } from "../rows/rows.ts";
 import type { Finding, Intent } from "./intent.ts";
 import { parseIntent } from "./load.ts";
 import { checkAddresses } from "./passes/addresses.ts";
+import { checkGroups } from "./passes/groups.ts";
 import { compileHostRows } from "./passes/host-rows.ts";
 import { checkHosts } from "./passes/hosts.ts";
 import { checkLimits } from "./passes/limits.ts";
@@ -13,6 +14,15 @@ import { checkSupport } from "./passes/support.ts";
 import { countErrors, labelOf, nameOf, sortFindings } from "./report.ts";
 import { soundPartOf, unsoundLabels } from "./sound.ts";
 import type { TextFile } from "./yaml.ts";
+
+const checks: readonly ((intent: Intent) => readonly Finding[])[] = [
+  checkNames,
+  checkSupport,
+  checkNumbers,
+  checkHosts,
+  checkAddresses,
+  checkGroups,
+];
 
 interface Analysis {
   readonly findings: readonly Finding[];
@@ -27,8 +37,7 @@ function analysisOf(intent: Intent): Analysis {
   const known = analyses.get(intent);
   if (known) return known;
   const findings: Finding[] = [];
-  for (const check of [checkNames, checkSupport, checkNumbers, checkHosts, checkAddresses])
-    findings.push(...check(intent));
+  for (const check of checks) findings.push(...check(intent));
   const before = soundPartOf(intent, findings);
   const joined = compileSegments(before);
   findings.push(...joined.findings);
@@ -84,6 +93,9 @@ export function compileIntent(files: readonly TextFile[]): {
   readonly errors: number;
 } {
   const { intent, findings: shape } = parseIntent(files);
-  const findings = sortFindings([...shape, ...checkIntent(intent)]);
+  // A document that could not be read may be the fabric.
+  const unread = shape.some(({ code }) => code === "yaml-syntax" || code === "duplicate-key");
+  const checked = checkIntent(intent).filter(({ code }) => !unread || code !== "no-fabric");
+  const findings = sortFindings([...shape, ...checked]);
   return { intent, findings, errors: countErrors(findings) };
 }

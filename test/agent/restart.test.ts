@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { LIMIT } from "../../src/rows/abi.generated.ts";
 import { eventually, Fabric, portDocument, sleep } from "./fabric.ts";
 import { bpftool } from "./variant.ts";
 
@@ -19,7 +20,7 @@ const readIds = (fabric: Fabric): Readonly<Record<string, number>> => {
 
 /** Networks by port id, of the rows that say what a port may send. */
 function networksByPort(fabric: Fabric): ReadonlyMap<number, number> {
-  const path = join(fabric.pins("h1"), "v1", "attach");
+  const path = join(fabric.pins("h1"), `v${LIMIT.WEFT_ABI}`, "attach");
   const entries: readonly { readonly value: readonly string[] }[] = bpftool(
     ...["map", "dump", "pinned", path],
   );

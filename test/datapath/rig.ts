@@ -9,7 +9,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { mappedOctets } from "../../src/base/ip.ts";
 import {
+  attachTcxIngress,
   BpfMap,
+  closeBpfFd,
   cpuCount,
   type LoadedObject,
   loadBpfObject,
@@ -50,6 +52,7 @@ const SHAPES = {
   flood: ["floodKey", "floodRow"],
   flood_member: ["floodMemberKey", "floodMemberRow"],
   bucket: ["bucketKey", "bucketRow"],
+  learned: ["learnedKey", "learnedRow"],
 } as const;
 
 type TableName = keyof typeof SHAPES;
@@ -69,12 +72,13 @@ export const NEXT = -1;
 export const DROP = 2;
 export const REDIRECT = 7;
 
-export type Hook = "port" | "uplink" | "idle";
+export type Hook = "port" | "uplink" | "idle" | "sweep";
 
 const PROGRAMS = {
   port: ["from-port.bpf.o", "from_port"],
   uplink: ["from-underlay.bpf.o", "from_underlay"],
   idle: ["idle-device.bpf.o", "idle_device"],
+  sweep: ["sweep.bpf.o", "sweep"],
 } as const;
 
 const u32 = (value: number): Uint8Array => {
@@ -94,6 +98,7 @@ export class Rig {
   readonly #maps = new Map<string, BpfMap>();
   readonly #ifindexes = new Map<string, number>();
   readonly #sockets: PacketSocket[] = [];
+  readonly #links: number[] = [];
   #isInside = false;
   #before: readonly (readonly [number, number])[] = [];
   #ring: EventRing | null = null;
@@ -135,6 +140,7 @@ export class Rig {
 
   close(): void {
     for (const socket of this.#sockets) socket.close();
+    for (const link of this.#links) closeBpfFd(link);
     this.#ring?.close();
     for (const object of this.#objects) object.close();
     execFileSync("umount", [this.#pins]);
@@ -181,6 +187,10 @@ export class Rig {
   /** Writes a row of any other table; `key` is packed. */
   set<T extends TableName>(table: T, key: Uint8Array, row: Values<RowLayout<T>>): void {
     must(this.#table(table).set(key, pack<LayoutName>(SHAPES[table][1], row)));
+  }
+
+  get(table: TableName, key: Uint8Array): Uint8Array | null {
+    return this.#table(table).get(key);
   }
 
   remove(table: TableName, key: Uint8Array): void {
@@ -244,6 +254,17 @@ export class Rig {
       "octets are counted with packets",
     );
     return { action, delta: counted.packets, octets };
+  }
+
+  /** Puts a program on an interface, as an agent does; what is sent on the socket arrives there. */
+  live(hook: Hook, on: InterfaceName): PacketSocket {
+    const [, program] = PROGRAMS[hook];
+    const fd = this.#objects.map((o) => o.programFds.get(program)).find((f) => f !== undefined);
+    assert.ok(fd !== undefined);
+    this.#links.push(must(this.inside(() => attachTcxIngress(fd, this.ifindex(on)))));
+    const socket = must(this.inside(() => PacketSocket.open(`far-${on}`)));
+    this.#sockets.push(socket);
+    return socket;
   }
 
   /** Everything that comes out at the far ends from now on. */
@@ -377,8 +398,8 @@ export class Rig {
     });
   }
 
-  setAdmit(peer: number, network: number, flags: number): void {
-    this.set("admit", pack("admitKey", { peer, network }), { flags });
+  setAdmit(peer: number, network: number, flags: number, group = 0): void {
+    this.set("admit", pack("admitKey", { peer, network }), { flags, group });
   }
 
   setVniIn(values: {
@@ -388,6 +409,8 @@ export class Rig {
     readonly network?: number;
     readonly mtu?: number;
     readonly flags?: number;
+    readonly ageSeconds?: number;
+    readonly macsMax?: number;
   }): void {
     const { vtep = LOCAL.ipv4, encapsulation = "vxlan", vni = NETWORK } = values;
     const key = pack("vniInKey", {
@@ -395,8 +418,8 @@ export class Rig {
       vni,
       encapsulation: ENCAPSULATION_NUMBER[encapsulation],
     });
-    const { network = NETWORK, mtu = 1500, flags = 0 } = values;
-    this.set("vni_in", key, { network, mtu, flags });
+    const { network = NETWORK, mtu = 1500, flags = 0, ageSeconds = 0, macsMax = 0 } = values;
+    this.set("vni_in", key, { network, mtu, flags, ageSeconds, macsMax });
   }
 
   /** Lists by FLOOD_LIST, each of ports or peers. */

@@ -17,6 +17,7 @@ const bounds = {
   "incoming numbers": LIMIT.VNI_IN_MAX,
   admissions: LIMIT.ADMIT_MAX,
   "flood members": LIMIT.FLOOD_MEMBERS_MAX,
+  "underlay groups": LIMIT.UNDERLAY_GROUPS_MAX,
 } as const;
 
 type Entries = { -readonly [What in keyof typeof bounds]: number };
@@ -62,12 +63,18 @@ function countEntries(host: string, segments: readonly Segment[]): Entries {
     "incoming numbers": 0,
     admissions: 0,
     "flood members": 0,
+    "underlay groups": 0,
   };
-  for (const { network, membersByHost } of segments) {
+  const underlayGroups = new Set<string>();
+  for (const { network, membersByHost, multicast } of segments) {
     const remotes = membersByHost.size - 1;
     entries.groups += remotes;
     entries.admissions += remotes;
     entries["flood members"] += remotes;
+    if (multicast) {
+      underlayGroups.add(multicast.group);
+      entries["incoming numbers"]++;
+    }
     for (const [name, member] of membersByHost) {
       entries["MAC addresses"] += member.ports.length;
       if (name !== host) {
@@ -83,7 +90,8 @@ function countEntries(host: string, segments: readonly Segment[]): Entries {
         entries["source prefixes"] += sourcesOf(port, network).prefixes.length;
     }
   }
-  entries.peers = peers.size;
+  entries["underlay groups"] = underlayGroups.size;
+  entries.peers = peers.size + underlayGroups.size;
   return entries;
 }
 
