@@ -73,12 +73,8 @@ export class Bystander {
     const tc = (...words: readonly string[]): string =>
       this.#fabric.exec(this.#host, "tc", ...words);
     tc("qdisc", "add", "dev", device, "clsact");
-    tc(
-      ..."filter add dev".split(" "),
-      device,
-      ..."ingress bpf direct-action object-pinned".split(" "),
-      path,
-    );
+    const program = ["bpf", "direct-action", "object-pinned", path];
+    tc("filter", "add", "dev", device, "ingress", ...program);
     return this;
   }
 

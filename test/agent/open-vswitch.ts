@@ -75,12 +75,6 @@ export class OpenVswitch {
     execFileSync("ovs-ofctl", ["--bundle", "replace-flows", to, "-"], { input: flows.join("\n") });
   }
 
-  /** Asks the switch itself: "ovs/route/show". */
-  ask(...words: readonly string[]): string {
-    const to = join(this.#directory, "switch.ctl");
-    return execFileSync("ovs-appctl", ["--target", to, ...words], { encoding: "utf8" });
-  }
-
   async stop(): Promise<void> {
     const ended = this.#daemons.map(
       (daemon) =>

@@ -62,7 +62,7 @@ let directory: string;
 before(async () => {
   directory = mkdtempSync(join(tmpdir(), "weft-t-"));
   lab = Lab.up("tenant-tunnel", intent);
-  // As on a cable: whole sums and single segments leave, and what arrives is gathered.
+  // As on a cable: whole sums and single segments leave; what arrives may be gathered.
   const cable = ["tx", "off", "tso", "off", "gso", "off", "gro", "on"];
   for (const host of ["h1", "h2"])
     await lab.exec(lab.host(host).namespace, "ethtool", "-K", "uplink0", ...cable);
