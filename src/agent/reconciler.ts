@@ -305,7 +305,8 @@ export class Reconciler {
     const links = [...facts.linksByName.values()];
     if (this.#idle?.at === "occupied" && monotonicMs() < this.#idleAgainMs) return;
     if (this.#idle?.at === "ready") this.#compareIdleDevice(this.#idle.ifindex, links);
-    const idle = prepareIdleDevice(this.#kernel, settings.vxlanPort, links);
+    const shared = rows.some((row) => row.table === "vtep" && row.shared);
+    const idle = prepareIdleDevice(this.#kernel, settings.vxlanPort, links, shared);
     if (!idle.ok) {
       problems.push(problemOf("idle-device", `UDP port ${settings.vxlanPort}`, idle.error));
       return;
