@@ -192,7 +192,7 @@ test("a matrix turns red for one wrong entry, and green again without it", async
         assert.ok(peer, "h2 knows h1");
         const admit = new Table(name, "h2", "admit");
         const key = [...peer.value, ...u32(BLUE)];
-        admit.set(key, u32(0));
+        admit.set(key, [...u32(0), ...u32(0)]);
         const m = matrix(name, "--protocol", "udp");
         assert.equal(m.exit, 1);
         const expected = ["red-1", "green-1"].flatMap((from) =>
