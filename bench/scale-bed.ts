@@ -8,6 +8,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ask } from "../src/io/agent-client.ts";
 import { withNamespace } from "../src/kernel/namespace.ts";
 import { NetlinkSocket } from "../src/kernel/netlink.ts";
 import { ip, namespaceFile, repository } from "./bed.ts";
@@ -130,6 +131,13 @@ export const startAgent = (bed: ScaleBed, host: HostName): Promise<Running> =>
   );
 
 export const stopAgent = (agent: Running): Promise<void> => stop(agent, "SIGTERM");
+
+/** The agent's own account of itself. */
+export async function statusOf(bed: ScaleBed, host: HostName): Promise<object> {
+  const answer = await ask(join(runOf(bed, host), "read.sock"), "/status");
+  if (!answer.ok) throw new Error(`${host} does not answer: ${answer.error.detail}`);
+  return Object(answer.value);
+}
 
 /** A socket that asks a host's kernel. */
 export function netlinkIn(bed: ScaleBed, host: HostName): NetlinkSocket {

@@ -332,8 +332,9 @@ export class Agent {
   }
 
   #status(): object {
-    const { problems, absentPorts, unreachableHosts, idleDevice, drift, writes } = this.#reconciler;
-    const absent = new Set(absentPorts);
+    const { problems, presentPorts, unreachableHosts, idleDevice, drift, writes } =
+      this.#reconciler;
+    const present = new Set(presentPorts);
     const problem = this.#wanted?.problem ?? null;
     return {
       host: this.#config.host,
@@ -351,7 +352,7 @@ export class Agent {
           return {
             port,
             interface: row.interface,
-            state: absent.has(port) ? "absent" : "in-force",
+            state: present.has(port) ? "in-force" : "absent",
           };
         }),
       unreachableHosts,

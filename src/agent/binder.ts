@@ -66,10 +66,12 @@ export class Binder {
     return this.#unreachableHosts;
   }
 
-  /** Ports whose interface is not there (yet): `tenant/name`. */
-  get absentPorts(): readonly string[] {
-    const absent = [...this.#portsByInterface].filter(([name]) => !this.#marks.has(name));
-    return absent.map(([, { row }]) => `${row.tenant}/${row.name}`);
+  /** Ports whose interface is there: `tenant/name`. */
+  get presentPorts(): readonly string[] {
+    const rows = [...this.#marks.keys()].flatMap(
+      (name) => this.#portsByInterface.get(name)?.row ?? [],
+    );
+    return rows.map((row) => `${row.tenant}/${row.name}`);
   }
 
   /** Ports whose interface is there. */

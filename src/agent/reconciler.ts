@@ -93,8 +93,8 @@ export class Reconciler {
     return this.#problems;
   }
 
-  get absentPorts(): readonly string[] {
-    return this.#binder.absentPorts;
+  get presentPorts(): readonly string[] {
+    return this.#binder.presentPorts;
   }
 
   get unreachableHosts(): readonly string[] {
