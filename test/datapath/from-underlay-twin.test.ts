@@ -256,7 +256,7 @@ test("program and twin say the same of every frame, and every verdict is among t
   rig.inside(() =>
     fc.assert(
       fc.property(frames, (octets) => {
-        const { verdict } = arrive(new Frame(octets), tables);
+        const { verdict } = arrive(new Frame(octets), tables, 0);
         const { delta } = rig.run("uplink", octets, "uplink");
         assert.deepEqual(delta, { [verdict]: 1 }, hex(octets));
         seen.set(verdict, (seen.get(verdict) ?? 0) + 1);
