@@ -175,7 +175,8 @@ export const ROWS: readonly Row[] = [
   { table: "source", port: 1, prefix: "fd09::/32" },
   { table: "source", port: 1, prefix: "fe80::1/128" },
   attach(SECOND, { anyIpv4: true, anyIpv6: true, dscp: "pipe", bumPps: 1 }),
-  attach(THIRD, { tenantTunnels: "deny", unknownUnicast: "drop", dscp: "pipe" }),
+  { table: "source", port: 3, prefix: "::/16" },
+  attach(THIRD, { sources: true, tenantTunnels: "deny", unknownUnicast: "drop", dscp: "pipe" }),
   attach(LAST, { bumPps: 1_000_000_000 }),
   {
     ...{ table: "flood", network: NETWORK, local: [1, 2, 3], bumPps: null },

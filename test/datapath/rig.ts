@@ -29,6 +29,7 @@ import {
   FAMILY,
   FLOOD_LIST,
   LAYOUTS,
+  SOURCE_KIND,
   TARGET_KIND,
   VERDICTS,
   type VerdictName,
@@ -200,13 +201,18 @@ export class Rig {
   }
 
   /** A source prefix; `bits` of the 128 of a mapped address. */
-  addSource(port: number, address: string, bits: number): void {
+  addSource(
+    port: number,
+    address: string,
+    bits: number,
+    kind: number = SOURCE_KIND.SOURCE_ANY,
+  ): void {
     const key = pack("sourceKey", {
       prefixBits: 32 + bits,
       port,
       address: mappedOctets({ octets: ip(address) }),
     });
-    must(this.#map("source", LAYOUTS.sourceKey.octets, 4, false).set(key, u32(1)));
+    must(this.#map("source", LAYOUTS.sourceKey.octets, 4, false).set(key, u32(kind)));
   }
 
   /** All in one call: a row of every CPU beside one another. */
