@@ -78,7 +78,12 @@ struct attach_row {
 	__u32 bum_burst_ns;
 };
 
-/* source: further source prefixes of a port (longest prefix match over port, then address) */
+/* source: further source prefixes of a port (longest prefix match over port, then address). The row is a source_kind */
+
+enum source_kind {
+	SOURCE_ANY = 1,
+	SOURCE_IPV6_ONLY = 2,		/* so short a prefix that it covers the mapped IPv4 addresses, which it does not mean */
+};
 
 struct source_key {
 	__u32 prefix_bits;		/* 32 for the port, and the prefix' own */

@@ -19,17 +19,18 @@ always_inline int is_zero16(const __be32 *a)
 	return !(a[0] | a[1] | a[2] | a[3]);
 }
 
-/* Whether the source table lets @port use the address, given as four words in wire order. */
-always_inline int in_sources(__u32 port, __u32 w0, __u32 w1, __u32 w2, __u32 w3)
+/* The source_kind under which @port may use the address, given as four words in wire order; 0: it may not. */
+always_inline __u32 in_sources(__u32 port, __u32 w0, __u32 w1, __u32 w2, __u32 w3)
 {
 	struct source_key key = { .prefix_bits = 32 + 128, .port = port };
-	__u32 *words = (__u32 *)key.address;
+	__u32 *words = (__u32 *)key.address, *kind;
 
 	words[0] = w0;
 	words[1] = w1;
 	words[2] = w2;
 	words[3] = w3;
-	return bpf_map_lookup_elem(&source, &key) != NULL;
+	kind = bpf_map_lookup_elem(&source, &key);
+	return kind ? *kind : 0;
 }
 
 always_inline int may_use_ipv4(const struct attach_row *row, __be32 address)
@@ -39,7 +40,7 @@ always_inline int may_use_ipv4(const struct attach_row *row, __be32 address)
 	if (row->flags & ATTACH_ANY_IPV4)
 		return 1;
 	return (row->flags & ATTACH_SOURCES) &&
-	       in_sources(row->port, 0, 0, bpf_htonl(0xffff), address);
+	       in_sources(row->port, 0, 0, bpf_htonl(0xffff), address) == SOURCE_ANY;
 }
 
 always_inline int may_use_ipv6(const struct attach_row *row, const __be32 *address)

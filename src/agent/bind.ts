@@ -2,7 +2,7 @@
  * Rows and facts → table entries: names of interfaces become ifindexes, peers get the adjacencies that the
  * kernel's routes and neighbours give them. Pure but for the book of adjacency ids.
  */
-import { mappedOctets, parseIp, parsePrefix } from "../base/ip.ts";
+import { mappedOctets, overlaps, parseIp, parsePrefix } from "../base/ip.ts";
 import { parseMac } from "../base/mac.ts";
 import { invariant } from "../base/result.ts";
 import { macOfGroup } from "../intent/groups.ts";
@@ -14,6 +14,7 @@ import {
   FLOOD_LIST,
   LIMIT,
   PORT_FLAG,
+  SOURCE_KIND,
   TARGET_KIND,
   VNI_IN_FLAG,
   VTEP_FLAG,
@@ -140,7 +141,7 @@ export function bind(input: BindInput): Bound {
         break;
       }
       case "source":
-        put("source", sourceKey(row), u32(1));
+        put("source", sourceKey(row), u32(sourceKind(row)));
         break;
       case "group":
         put("group", u32(row.group), groupRow(row));
@@ -216,6 +217,13 @@ function sourceKey(row: SourceRow): Uint8Array {
     port: row.port,
     address: mappedOctets(prefix),
   });
+}
+
+/** A short IPv6 prefix covers the addresses that IPv4 is mapped to, and means none of them. */
+function sourceKind(row: SourceRow): number {
+  const [prefix, mapped] = [parsePrefix(row.prefix), parsePrefix("::ffff:0:0/96")];
+  const isBoth = prefix !== null && mapped !== null && overlaps(prefix, mapped);
+  return isBoth ? SOURCE_KIND.SOURCE_IPV6_ONLY : SOURCE_KIND.SOURCE_ANY;
 }
 
 function groupRow(row: GroupRow): Uint8Array {

@@ -60,7 +60,7 @@ const HOOKS: readonly HookName[] = ["port", "uplink", "idle"];
 /** What a test run is given to eat. */
 const ANY_FRAME = new Uint8Array(64);
 
-/** Key and row layouts by table; "index" is an array's u32, "mark" a u32 that only says "there". */
+/** Key and row layouts by table; "index" is an array's u32, "mark" a u32 by itself. */
 const SHAPES: Readonly<Record<TableName, readonly [LayoutName | "index", LayoutName | "mark"]>> = {
   settings: ["index", "settingsRow"],
   vtep: ["vtepKey", "vtepRow"],

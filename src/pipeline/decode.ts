@@ -37,7 +37,7 @@ type Captured = Pick<CapturedFrame, "bytes" | "wireOctets">;
 /** Null: the capture was cut before what decides. */
 export function decodeFrame(captured: Captured, options: DecodeOptions): DecodedFrame | null {
   const frame = untagged(captured);
-  const arrival = arrive(frame, options.tables);
+  const arrival = arrive(frame, options.tables, 0);
   if (frame.lacked) return null;
   const { vxlanPort } = options.tables;
   return {

@@ -48,6 +48,11 @@ export class Frame {
     return this.#has(at + 4) ? this.#view.getUint32(at) : 0;
   }
 
+  /** As the flow hash takes its words. */
+  u32le(at: number): number {
+    return this.#has(at + 4) ? this.#view.getUint32(at, true) : 0;
+  }
+
   /** A view, not a copy, of `count` octets. */
   octetsAt(at: number, count: number): Uint8Array {
     return this.#has(at + count) ? this.#bytes.subarray(at, at + count) : new Uint8Array(count);

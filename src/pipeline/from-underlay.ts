@@ -1,6 +1,6 @@
 /**
  * What becomes of a frame that arrives on an uplink: the twin of datapath/from-underlay.bpf.c, check by check in its
- * order. Leaves out: the frame that comes out (its class, its padding), counters, and what the kernel may refuse.
+ * order. The frame that comes out is decapsulate.ts'. Leaves out: counters, and what the kernel may refuse.
  */
 import { formatIp } from "../base/ip.ts";
 import { formatMac, isGroupMac } from "../base/mac.ts";
@@ -9,7 +9,10 @@ import { ETHER_TYPE, ETHERNET_OCTETS, isTagType, VLAN_TAG_OCTETS } from "../wire
 import { IPV4_OCTETS } from "../wire/ipv4.ts";
 import { IPV6_OCTETS } from "../wire/ipv6.ts";
 import { UDP_OCTETS } from "../wire/udp.ts";
+import { type Lesson, learn, standing } from "./fdb.ts";
+import { receivers } from "./flood.ts";
 import type { Frame } from "./frame.ts";
+import { ECN } from "./inner-class.ts";
 import { readTunnel, type SoundTunnel, type Tunnel } from "./tunnel.ts";
 import type { ReceivingNetwork, UnderlayTables } from "./underlay-tables.ts";
 
@@ -17,30 +20,64 @@ export interface Arrival {
   readonly verdict: VerdictName;
   /** What was read of it, unless it passed as none of ours. */
   readonly tunnel: Tunnel | null;
+  /** Ports of this host that get the inner frame. */
+  readonly ports: readonly number[];
+  /** Whether the inner frame takes the outer DSCP. */
+  readonly isUniform: boolean;
+  /** What it taught, though it went nowhere; null: it is not of a network that learns. */
+  readonly lesson: NamedLesson | null;
+}
+
+export interface NamedLesson extends Lesson {
+  readonly network: number;
+  readonly mac: string;
 }
 
 /** `frame` is untagged: what arrives with a tag is the VLAN device's. */
-export function arrive(frame: Frame, tables: UnderlayTables): Arrival {
+export function arrive(frame: Frame, tables: UnderlayTables, nowSeconds: number): Arrival {
   const tunnel = readTunnel(frame, tables.vxlanPort);
-  if (tunnel === null) return { verdict: "passed", tunnel };
-  const verdict = judge(frame, tunnel, tables);
-  return { verdict, tunnel: verdict === "passed" || verdict === "passed-shared" ? null : tunnel };
+  if (tunnel === null) return { ...ended("passed"), tunnel };
+  const arrival = judge({ frame, tables, nowSeconds }, tunnel);
+  const isOurs = arrival.verdict !== "passed" && arrival.verdict !== "passed-shared";
+  return { ...arrival, tunnel: isOurs ? tunnel : null };
 }
 
-function judge(frame: Frame, tunnel: Tunnel, tables: UnderlayTables): VerdictName {
+type Judgement = Omit<Arrival, "tunnel">;
+
+const ended = (verdict: VerdictName): Judgement => ({
+  verdict,
+  ports: [],
+  isUniform: false,
+  lesson: null,
+});
+
+/** A frame, what it is held against, and when. */
+interface Received {
+  readonly frame: Frame;
+  readonly tables: UnderlayTables;
+  readonly nowSeconds: number;
+}
+
+function judge(received: Received, tunnel: Tunnel): Judgement {
+  const { frame, tables } = received;
   const vtep = formatIp({ octets: tunnel.destination });
   const own = tables.vtep(vtep);
   /** Only packets to our own addresses are ours to refuse, and on a shared one not those that another may want. */
-  const refuse = (why: VerdictName): VerdictName =>
-    own === null ? "passed" : own.shared ? "passed-shared" : why;
+  const refuse = (why: VerdictName): Judgement =>
+    ended(own === null ? "passed" : own.shared ? "passed-shared" : why);
   if (tunnel.kind === "refused") return refuse(tunnel.why);
   const network = tables.vniIn(vtep, tunnel.encapsulation, tunnel.vni);
   // Groups are shared: what others send there to networks that we do not have is no fault.
   if (network === null) return refuse(own?.isGroup ? "group-foreign" : "unknown-vni");
   const peer = tables.peerIn(formatIp({ octets: tunnel.source }));
-  if (peer === null) return "unknown-peer";
-  if (!tables.mayEnter(peer, network.network)) return "not-admitted";
-  return refusalOfInner(frame, tunnel, network) ?? destinationOf(frame, tunnel, network, tables);
+  if (peer === null) return ended("unknown-peer");
+  const admission = tables.admit(peer, network.network);
+  if (admission === null) return ended("not-admitted");
+  const why = refusalOfInner(frame, tunnel, network);
+  if (why !== null) return ended(why);
+  const lesson = lessonOf(received, tunnel, network, admission.learnedGroup);
+  const isUniform = network.dscp === "uniform" && !admission.dscpKeep;
+  return { ...destinationOf(received, tunnel, network, lesson), isUniform, lesson };
 }
 
 /** What is wrong with the inner frame; null: nothing. */
@@ -57,7 +94,7 @@ function refusalOfInner(
   if (isGroupMac(source) || source.every((octet) => octet === 0)) return "inner-source";
   if (exceeds(frame, tunnel, network.mtu)) return "too-big";
   const outerEcn = tunnel.trafficClass & 3;
-  return outerEcn === ECN_CE && innerEcn(frame, tunnel.innerAt) === ECN_NOT_ECT ? "ecn" : null;
+  return outerEcn === ECN.ce && innerEcn(frame, tunnel.innerAt) === ECN.notEct ? "ecn" : null;
 }
 
 /** The inner frame's IP packet against the network's MTU; of an aggregate, its segments with the least of headers. */
@@ -66,9 +103,6 @@ function exceeds(frame: Frame, tunnel: SoundTunnel, mtu: number): boolean {
   if (end - tunnel.innerAt - ETHERNET_OCTETS <= mtu) return false;
   return frame.segmentOctets === 0 || frame.segmentOctets + IPV4_OCTETS + UDP_OCTETS > mtu;
 }
-
-const ECN_NOT_ECT = 0;
-const ECN_CE = 3;
 
 /** ECN of the inner IP packet, behind tags if they were let through; null: it has none. RFC 6040 section 4.2. */
 function innerEcn(frame: Frame, innerAt: number): number | null {
@@ -82,22 +116,49 @@ function innerEcn(frame: Frame, innerAt: number): number | null {
   return null;
 }
 
+/** What the sender's address teaches, where anything is to be learned from him. */
+function lessonOf(
+  { frame, tables, nowSeconds }: Received,
+  { innerAt }: SoundTunnel,
+  { network, learning }: ReceivingNetwork,
+  group: number | null,
+): NamedLesson | null {
+  if (learning === null || group === null) return null;
+  const mac = formatMac(frame.octetsAt(innerAt + 6, 6));
+  const knowledge = {
+    known: tables.fdb(network, mac),
+    learnedCount: tables.learnedCount(network),
+    gatewayMac: tables.gatewayMac,
+  };
+  return { network, mac, ...learn({ ...learning, network, mac, group }, knowledge, nowSeconds) };
+}
+
+type Destination = Pick<Arrival, "verdict" | "ports">;
+
+const nowhere = (verdict: VerdictName): Destination => ({ verdict, ports: [] });
+
 /** Where the inner frame goes: to ports of this host, never to another tunnel. */
 function destinationOf(
-  frame: Frame,
+  { frame, tables, nowSeconds }: Received,
   tunnel: SoundTunnel,
   { network, unknownUnicast }: ReceivingNetwork,
-  tables: UnderlayTables,
-): VerdictName {
-  const mac = frame.octetsAt(tunnel.innerAt, 6);
-  const isGroup = isGroupMac(mac);
-  const found = isGroup ? null : tables.fdb(network, formatMac(mac));
-  if (found?.kind === "group") return "split-horizon";
-  if (found?.kind === "drop") return "fdb-drop";
-  if (found === null && !isGroup && unknownUnicast === "drop") return "unknown-unicast";
-  if (isShortIpv6(frame, tunnel)) return "decap-failed";
-  if (found === null) return tables.localReceivers(network) > 0 ? "flooded" : "no-receiver";
-  return tables.networkOfPort(found.target) === network ? "delivered" : "no-port";
+  lesson: NamedLesson | null,
+): Destination {
+  const octets = frame.octetsAt(tunnel.innerAt, 6);
+  const mac = formatMac(octets);
+  const isGroup = isGroupMac(octets);
+  // Who writes to himself is known by then.
+  const known = (lesson?.mac === mac ? lesson.station : null) ?? tables.fdb(network, mac);
+  const found = isGroup ? null : standing(known, nowSeconds);
+  if (found?.kind === "group") return nowhere("split-horizon");
+  if (found?.kind === "drop") return nowhere("fdb-drop");
+  if (found === null && !isGroup && unknownUnicast === "drop") return nowhere("unknown-unicast");
+  if (isShortIpv6(frame, tunnel)) return nowhere("decap-failed");
+  const ports = receivers(tables, network, found ? [found.target] : tables.localPorts(network));
+  const [some, none] = found
+    ? (["delivered", "no-port"] as const)
+    : (["flooded", "no-receiver"] as const);
+  return { verdict: ports.length > 0 ? some : none, ports };
 }
 
 /** The kernel takes no outer headers off an IPv6 packet that ends inside its header. Shorter IPv4 is padded. */

@@ -131,6 +131,11 @@ export const PORT_FLAG = {
   PORT_REDIRECT_PEER: 1,
 } as const;
 
+export const SOURCE_KIND = {
+  SOURCE_ANY: 1,
+  SOURCE_IPV6_ONLY: 2,
+} as const;
+
 export const TARGET_KIND = {
   TARGET_PORT: 1,
   TARGET_GROUP: 2,

@@ -7,6 +7,9 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { AdjacencyBook } from "../../src/agent/adjacency-book.ts";
+import { bind } from "../../src/agent/bind.ts";
+import type { NextHop } from "../../src/agent/facts.ts";
 import { mappedOctets } from "../../src/base/ip.ts";
 import {
   attachTcxIngress,
@@ -18,7 +21,9 @@ import {
   runProgram,
 } from "../../src/kernel/bpf.ts";
 import { interfaceIndex } from "../../src/kernel/libc.ts";
+import { readLinks } from "../../src/kernel/links.ts";
 import { withNamespace } from "../../src/kernel/namespace.ts";
+import { NetlinkSocket } from "../../src/kernel/netlink.ts";
 import { PacketSocket } from "../../src/kernel/packet-socket.ts";
 import { EventRing } from "../../src/kernel/ring.ts";
 import {
@@ -26,11 +31,13 @@ import {
   FAMILY,
   FLOOD_LIST,
   LAYOUTS,
+  SOURCE_KIND,
   TARGET_KIND,
   VERDICTS,
   type VerdictName,
 } from "../../src/rows/abi.generated.ts";
 import { integerOf, type LayoutName, pack, type Values } from "../../src/rows/pack.ts";
+import type { Row } from "../../src/rows/rows.ts";
 import { must } from "../kernel/scratch.ts";
 import { ip, mac } from "./frame.ts";
 
@@ -198,13 +205,18 @@ export class Rig {
   }
 
   /** A source prefix; `bits` of the 128 of a mapped address. */
-  addSource(port: number, address: string, bits: number): void {
+  addSource(
+    port: number,
+    address: string,
+    bits: number,
+    kind: number = SOURCE_KIND.SOURCE_ANY,
+  ): void {
     const key = pack("sourceKey", {
       prefixBits: 32 + bits,
       port,
       address: mappedOctets({ octets: ip(address) }),
     });
-    must(this.#map("source", LAYOUTS.sourceKey.octets, 4, false).set(key, u32(1)));
+    must(this.#map("source", LAYOUTS.sourceKey.octets, 4, false).set(key, u32(kind)));
   }
 
   /** All in one call: a row of every CPU beside one another. */
@@ -305,6 +317,40 @@ export class Rig {
     };
   }
 
+  /** Rows as an agent writes them; next hops by a peer's tunnel address. */
+  writeRows(rows: readonly Row[], nextHopsByRemote: ReadonlyMap<string, readonly NextHop[]>): void {
+    const links = this.inside(() => {
+      const on = must(NetlinkSocket.open());
+      try {
+        return must(readLinks(on));
+      } finally {
+        on.close();
+      }
+    });
+    const linksByName = new Map(links.map((link) => [link.name, link]));
+    const { tables, floods } = bind({
+      rows,
+      facts: { linksByName, nextHopsByRemote, refusals: [] },
+      adjacencies: new AdjacencyBook(),
+      traced: new Set(),
+      freshUntilNs: FOR_EVER_NS,
+    });
+    for (const [table, entries] of tables)
+      for (const { key, row } of entries.values()) {
+        const map =
+          table === "source"
+            ? this.#map("source", LAYOUTS.sourceKey.octets, 4, false)
+            : this.#table(table);
+        must(map.set(key, row));
+      }
+    for (const [network, { lists, ...budget }] of floods)
+      this.setFlood(
+        network,
+        lists.map((members) => members.map(({ target }) => target)),
+        budget,
+      );
+  }
+
   // What most tests stand on.
 
   /** Two ports of NETWORK, one of OTHER_NETWORK, and a peer for each encapsulation and family. */
@@ -393,7 +439,7 @@ export class Rig {
       dmac: mac(NEXT_HOP),
       smac: mac(UPLINK),
       nextHop: mappedOctets({ octets: ip("192.0.2.2") }),
-      freshUntilNs: 1n << 62n,
+      freshUntilNs: FOR_EVER_NS,
       ...values,
     });
   }
@@ -441,6 +487,8 @@ export class Rig {
   }
 }
 
+/** CLOCK_MONOTONIC does not get there. */
+export const FOR_EVER_NS: bigint = 1n << 62n;
 export const SEED = 0x5eed1234;
 export const NETWORK = 11_000;
 export const OTHER_NETWORK = 12_000;
