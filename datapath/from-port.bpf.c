@@ -5,6 +5,7 @@
  */
 #include "lib/flood.h"
 #include "lib/guard.h"
+#include "lib/learn.h"
 #include "lib/send.h"
 
 /*
@@ -36,7 +37,7 @@ SEC("tc")
 int from_port(struct __sk_buff *skb)
 {
 	struct attach_key at = { .ifindex = skb->ifindex, .vid = VID_UNTAGGED };
-	struct frame f = { .hook = HOOK_FROM_PORT, .octets = skb->len };
+	struct frame f = { .hook = HOOK_FROM_PORT, .vni = VNI_NONE, .octets = skb->len };
 	struct attach_row *row = bpf_map_lookup_elem(&attach, &at);
 	struct settings_row *setting;
 	struct fdb_key where = {};
@@ -49,6 +50,7 @@ int from_port(struct __sk_buff *skb)
 	setting = bpf_map_lookup_elem(&settings, &zero);
 	if (!row || !setting)
 		return drop(skb, &f, VERDICT_PORT_UNKNOWN);
+	f.vxlan_port = bpf_htons(setting->vxlan_port);
 	f.port = row->port;
 	f.network = row->network;
 	f.traced = row->flags & ATTACH_TRACE;
@@ -69,7 +71,7 @@ int from_port(struct __sk_buff *skb)
 
 	where.network = f.network;
 	__builtin_memcpy(where.mac, eth->destination, 6);
-	found = bpf_map_lookup_elem(&fdb, &where);
+	found = fdb_find(&where);
 	if (!found) {
 		if (row->flags & ATTACH_UNKNOWN_DROP)
 			return drop(skb, &f, VERDICT_UNKNOWN_UNICAST);
@@ -77,7 +79,7 @@ int from_port(struct __sk_buff *skb)
 	}
 	target = found->target;
 	if (found->kind == TARGET_GROUP)
-		return to_group(skb, &f, target, bpf_htons(setting->vxlan_port));
+		return to_group(skb, &f, target, f.vxlan_port);
 	if (found->kind != TARGET_PORT)
 		return drop(skb, &f, VERDICT_FDB_DROP);
 	if (target == f.port)

@@ -5,6 +5,7 @@
  */
 #include "lib/ecn.h"
 #include "lib/flood.h"
+#include "lib/learn.h"
 #include "lib/send.h"
 #include "lib/tunnel.h"
 
@@ -26,6 +27,8 @@ always_inline int refuse(struct __sk_buff *skb, struct frame *f, struct tunnel *
 		return leave(skb, f, VERDICT_PASSED, WEFT_NEXT);
 	if (mine->flags & VTEP_SHARED)
 		return leave(skb, f, VERDICT_PASSED_SHARED, WEFT_NEXT);
+	if ((mine->flags & VTEP_GROUP) && why == VERDICT_UNKNOWN_VNI)
+		why = VERDICT_GROUP_FOREIGN;
 	return drop(skb, f, why);
 }
 
@@ -43,10 +46,26 @@ always_inline int exceeds(const struct __sk_buff *skb, const struct tunnel *t, _
 	return !skb->gso_size || skb->gso_size + sizeof(struct ipv4) + 8 > mtu;
 }
 
+always_inline void learn_source(const struct frame *f, const struct vni_in_row *network,
+				const struct admit_row *admission, const __u8 *mac)
+{
+	struct sighting seen = {
+		.network = network->network,
+		.group = admission->group,
+		.age_seconds = network->age_seconds,
+		.macs_max = network->macs_max,
+		.octets = f->octets,
+	};
+
+	__builtin_memcpy(seen.mac, mac, 6);
+	if (seen.group)
+		learn(&seen);
+}
+
 SEC("tc")
 int from_underlay(struct __sk_buff *skb)
 {
-	struct frame f = { .hook = HOOK_FROM_UNDERLAY, .octets = skb->len };
+	struct frame f = { .hook = HOOK_FROM_UNDERLAY, .vni = VNI_NONE, .octets = skb->len };
 	struct tunnel t = {};
 	struct peer_in_row *sender;
 	struct settings_row *setting;
@@ -106,11 +125,14 @@ int from_underlay(struct __sk_buff *skb)
 	if (why)
 		return drop(skb, &f, why);
 
+	if (network->flags & VNI_IN_LEARN)
+		learn_source(&f, network, admission, eth->source);
+
 	/* Where to? Looked up before the headers come off, so that what is dropped is dropped whole. */
 	if (!(eth->destination[0] & 1)) {
 		where.network = f.network;
 		__builtin_memcpy(where.mac, eth->destination, 6);
-		found = bpf_map_lookup_elem(&fdb, &where);
+		found = fdb_find(&where);
 		if (found && found->kind == TARGET_GROUP)
 			return drop(skb, &f, VERDICT_SPLIT_HORIZON);
 		if (found && found->kind != TARGET_PORT)

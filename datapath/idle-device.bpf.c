@@ -9,7 +9,7 @@
 SEC("tc")
 int idle_device(struct __sk_buff *skb)
 {
-	struct frame f = { .hook = HOOK_IDLE_DEVICE, .octets = skb->len };
+	struct frame f = { .hook = HOOK_IDLE_DEVICE, .vni = VNI_NONE, .octets = skb->len };
 
 	return drop(skb, &f, VERDICT_IDLE_DEVICE);
 }

@@ -14,7 +14,7 @@
 #include <linux/types.h>
 
 enum limit {
-	WEFT_ABI = 1,
+	WEFT_ABI = 2,
 	PORTS_MAX = 16384,
 	PEERS_MAX = 8192,
 	ADJACENCIES_MAX = 16384,
@@ -26,6 +26,7 @@ enum limit {
 	SOURCES_MAX = 65536,
 	VNI_IN_MAX = 65536,
 	VTEPS_MAX = 64,
+	UNDERLAY_GROUPS_MAX = 4096,
 	ADMIT_MAX = 262144,
 	FLOOD_MEMBERS_MAX = 262144,
 	REPLICAS_MAX = 512,		/* of one list of one network */
@@ -34,6 +35,7 @@ enum limit {
 	EVENTS_PER_SECOND = 64,		/* of one verdict on one CPU; the rest is counted as lost */
 	VERDICTS_MAX = 256,		/* room for verdicts to come, so that a new one changes no map */
 	VID_UNTAGGED = 0xffff,
+	VNI_NONE = 0x7fffffff,		/* of an event: no tunnel header was read; 0 is a VNI */
 };
 
 enum encapsulation {
@@ -76,7 +78,12 @@ struct attach_row {
 	__u32 bum_burst_ns;
 };
 
-/* source: further source prefixes of a port (longest prefix match over port, then address) */
+/* source: further source prefixes of a port (longest prefix match over port, then address). The row is a source_kind */
+
+enum source_kind {
+	SOURCE_ANY = 1,
+	SOURCE_IPV6_ONLY = 2,		/* so short a prefix that it covers the mapped IPv4 addresses, which it does not mean */
+};
 
 struct source_key {
 	__u32 prefix_bits;		/* 32 for the port, and the prefix' own */
@@ -89,13 +96,14 @@ struct source_key {
 struct settings_row {
 	__u32 hash_seed;
 	__u16 vxlan_port;
-	__u16 zero;
+	__u8 gateway_mac[6];		/* of the fabric's distributed gateways: never learned. Zero: none */
 };
 
-/* vtep: our own tunnel addresses */
+/* vtep: our own tunnel addresses, and the underlay groups that this host is in */
 
 enum vtep_flag {
 	VTEP_SHARED = 1,		/* another overlay uses the address too: unknown numbers go on to the kernel */
+	VTEP_GROUP = 2,			/* a group: numbers of other groups' networks arrive too, when groups are shared */
 };
 
 struct vtep_key {
@@ -111,6 +119,7 @@ struct vtep_row {
 enum vni_in_flag {
 	VNI_IN_DSCP_PIPE = 1,		/* inner DSCP stays; else it takes the outer one */
 	VNI_IN_UNKNOWN_DROP = 2,	/* unknown unicast is dropped, not flooded to local ports */
+	VNI_IN_LEARN = 4,		/* where senders are is learned from what they send */
 };
 
 struct vni_in_key {
@@ -124,6 +133,8 @@ struct vni_in_row {
 	__u32 network;
 	__u32 mtu;
 	__u32 flags;
+	__u32 age_seconds;		/* life of what is learned, from the last frame seen */
+	__u32 macs_max;			/* the most that is learned on the network */
 };
 
 /* peer_in: who an outer source address is; admit: on which networks he may send */
@@ -147,6 +158,7 @@ struct admit_key {
 
 struct admit_row {
 	__u32 flags;
+	__u32 group;			/* next-hop group of what is learned from him there; 0: nothing is */
 };
 
 /* fdb: where a MAC is */
@@ -163,12 +175,29 @@ struct fdb_key {
 	__u16 zero;
 };
 
+enum fdb_flag {
+	FDB_LEARNED = 1,		/* from the wire, by the datapath: not the agent's to write or to remove */
+};
+
 struct fdb_row {
 	__u32 target;			/* port or group; which one `kind` says */
 	__u8 kind;
 	__u8 flags;
 	__u16 zero;
 	__u32 sequence;
+	__u32 zero2;
+	__u64 fresh_until_ns;		/* learned: coarse monotonic time after which it is as good as not there */
+};
+
+/* learned: how many of a network's fdb rows are learned. The datapath's own */
+
+struct learned_key {
+	__u32 network;
+};
+
+struct learned_row {
+	__u32 count;
+	__u32 tally;			/* of a sweep under way */
 };
 
 /* port: how to hand a frame to a local port */

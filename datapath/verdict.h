@@ -60,6 +60,15 @@ enum verdict {
 	VERDICT_DECAP_FAILED = 41,	/* the kernel refused to take the outer headers off */
 	VERDICT_IDLE_DEVICE = 42,	/* reached the idle vxlan device that exists for the kernel's GRO alone */
 
+	/* learning; counted beside the frame's own verdict */
+	VERDICT_LEARNED = 43,		/* a source that was not known */
+	VERDICT_MOVED = 44,		/* a source that was known behind another peer */
+	VERDICT_LEARN_REFUSED = 45,	/* a source that is declared elsewhere, or the gateway's: it stays where it is declared */
+	VERDICT_LEARN_FULL = 46,	/* the network has learned as many as it may */
+
+	/* from the underlay */
+	VERDICT_GROUP_FOREIGN = 47,	/* to a group of ours, of a network that is not ours: groups are shared */
+
 	VERDICT_COUNT
 };
 

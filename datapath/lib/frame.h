@@ -19,7 +19,7 @@ struct frame {
 	__u8 ecn;			/* inner ECN, 0 for non-IP */
 	__u8 traced;
 	__u8 protocol;			/* inner IP protocol, 0 for non-IP */
-	__u16 zero;
+	__be16 vxlan_port;		/* from a port: the fabric's */
 	__u32 source[4];		/* outer source, mapped, in wire order */
 };
 
@@ -31,6 +31,12 @@ always_inline int is_drop(enum verdict why)
 always_inline int is_ip(__u16 type)
 {
 	return type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6;
+}
+
+always_inline int same_mac(const __u8 *a, const __u8 *b)
+{
+	return *(const __u32 *)a == *(const __u32 *)b &&
+	       *(const __u16 *)(a + 4) == *(const __u16 *)(b + 4);
 }
 
 /* An IPv4 address written as IPv6: in our tables that is the IPv4 address, so no IPv6 packet may carry one. */

@@ -14,28 +14,23 @@ enum guard_limit {
 	ND_OPTIONS_MAX = 16,
 };
 
-always_inline int same_mac(const __u8 *a, const __u8 *b)
-{
-	return *(const __u32 *)a == *(const __u32 *)b &&
-	       *(const __u16 *)(a + 4) == *(const __u16 *)(b + 4);
-}
-
 always_inline int is_zero16(const __be32 *a)
 {
 	return !(a[0] | a[1] | a[2] | a[3]);
 }
 
-/* Whether the source table lets @port use the address, given as four words in wire order. */
-always_inline int in_sources(__u32 port, __u32 w0, __u32 w1, __u32 w2, __u32 w3)
+/* The source_kind under which @port may use the address, given as four words in wire order; 0: it may not. */
+always_inline __u32 in_sources(__u32 port, __u32 w0, __u32 w1, __u32 w2, __u32 w3)
 {
 	struct source_key key = { .prefix_bits = 32 + 128, .port = port };
-	__u32 *words = (__u32 *)key.address;
+	__u32 *words = (__u32 *)key.address, *kind;
 
 	words[0] = w0;
 	words[1] = w1;
 	words[2] = w2;
 	words[3] = w3;
-	return bpf_map_lookup_elem(&source, &key) != NULL;
+	kind = bpf_map_lookup_elem(&source, &key);
+	return kind ? *kind : 0;
 }
 
 always_inline int may_use_ipv4(const struct attach_row *row, __be32 address)
@@ -45,7 +40,7 @@ always_inline int may_use_ipv4(const struct attach_row *row, __be32 address)
 	if (row->flags & ATTACH_ANY_IPV4)
 		return 1;
 	return (row->flags & ATTACH_SOURCES) &&
-	       in_sources(row->port, 0, 0, bpf_htonl(0xffff), address);
+	       in_sources(row->port, 0, 0, bpf_htonl(0xffff), address) == SOURCE_ANY;
 }
 
 always_inline int may_use_ipv6(const struct attach_row *row, const __be32 *address)
@@ -62,13 +57,14 @@ always_inline int may_use_ipv6(const struct attach_row *row, const __be32 *addre
 }
 
 /* Tunnels that a workload might build itself: what tenantTunnels: deny refuses. */
-always_inline int is_tunnel(__u8 protocol, __be16 destination_port)
+always_inline int is_tunnel(__u8 protocol, __be16 destination_port, __be16 vxlan_port)
 {
 	if (protocol == PROTOCOL_GRE || protocol == PROTOCOL_IPIP || protocol == PROTOCOL_IPV6)
 		return 1;
 	return protocol == PROTOCOL_UDP &&
-	       (destination_port == bpf_htons(4789) || destination_port == bpf_htons(8472) ||
-		destination_port == bpf_htons(4790) || destination_port == bpf_htons(6081));
+	       (destination_port == vxlan_port || destination_port == bpf_htons(4789) ||
+		destination_port == bpf_htons(8472) || destination_port == bpf_htons(4790) ||
+		destination_port == bpf_htons(6081));
 }
 
 /*
@@ -124,7 +120,7 @@ always_inline enum verdict guard_ipv4(struct __sk_buff *skb, struct frame *f,
 		    ports != bpf_htonl(68 << 16 | 67))
 			return VERDICT_SOURCE_IPV4;
 	}
-	if ((row->flags & ATTACH_TUNNELS_DENY) && is_tunnel(ip->protocol, ports >> 16))
+	if ((row->flags & ATTACH_TUNNELS_DENY) && is_tunnel(ip->protocol, ports >> 16, f->vxlan_port))
 		return VERDICT_TUNNEL_DENIED;
 	if (skb->len - sizeof(*eth) > row->mtu &&
 	    is_too_big(skb, row->mtu, header + l4_octets(ip->protocol, l4, end)))
@@ -198,8 +194,8 @@ always_inline enum verdict guard_nd(struct __sk_buff *skb, const struct attach_r
 }
 
 /* What stands behind the extension headers, at @at; @fragment: with a fragment header among them. */
-always_inline enum verdict guard_ipv6_end(struct __sk_buff *skb, const struct attach_row *row,
-					  __u8 protocol, __u32 at, int fragment, int unspecified)
+always_inline enum verdict guard_ipv6_end(struct __sk_buff *skb, const struct frame *f,
+					  const struct attach_row *row, __u8 protocol, __u32 at, int fragment, int unspecified)
 {
 	__u32 ports = 0;
 	__u8 type;
@@ -212,7 +208,7 @@ always_inline enum verdict guard_ipv6_end(struct __sk_buff *skb, const struct at
 		/* No ports to be seen in a first fragment: whatever it is, it hides. */
 		if (protocol == PROTOCOL_UDP && bpf_skb_load_bytes(skb, at, &ports, sizeof(ports)))
 			return VERDICT_TRUNCATED;
-		return is_tunnel(protocol, ports >> 16) ? VERDICT_TUNNEL_DENIED : VERDICT_NONE;
+		return is_tunnel(protocol, ports >> 16, f->vxlan_port) ? VERDICT_TUNNEL_DENIED : VERDICT_NONE;
 	}
 	if (!fragment)
 		return guard_nd(skb, row, at, unspecified);
@@ -226,19 +222,19 @@ always_inline enum verdict guard_ipv6_end(struct __sk_buff *skb, const struct at
  * The slow half of the IPv6 guard: find what is behind extension headers, so that they cannot hide neighbour
  * discovery (RFC 7113 section 3, RFC 6980) or a tunnel. A chain that we cannot follow is refused.
  */
-__noinline int guard_ipv6_chain(struct __sk_buff *skb, struct attach_row *row, __u32 next_header,
-				__u32 unspecified)
+__noinline int guard_ipv6_chain(struct __sk_buff *skb, const struct frame *f,
+				struct attach_row *row, __u32 next_header, __u32 unspecified)
 {
 	__u32 at = sizeof(struct ethernet) + sizeof(struct ipv6);
 	int fragment = 0;
 	__u8 header[8];
 
-	if (!row)
+	if (!f || !row)
 		return VERDICT_SOURCE_ND;
 	for (int i = 0; i < EXTENSIONS_MAX; i++) {
 		if (next_header != PROTOCOL_HOP_BY_HOP && next_header != PROTOCOL_ROUTING &&
 		    next_header != PROTOCOL_DESTINATION && next_header != PROTOCOL_FRAGMENT)
-			return guard_ipv6_end(skb, row, next_header, at, fragment, unspecified);
+			return guard_ipv6_end(skb, f, row, next_header, at, fragment, unspecified);
 		if (bpf_skb_load_bytes(skb, at, header, sizeof(header)))
 			return VERDICT_TRUNCATED;
 		if (next_header == PROTOCOL_FRAGMENT) {
@@ -282,7 +278,7 @@ always_inline enum verdict guard_ipv6(struct __sk_buff *skb, struct frame *f,
 	if ((ip->next_header == PROTOCOL_TCP || ip->next_header == PROTOCOL_UDP ||
 	     ip->next_header == PROTOCOL_SCTP) && l4 + 8 <= (const __u8 *)end)
 		ports = *(const __u32 *)l4;
-	if ((row->flags & ATTACH_TUNNELS_DENY) && is_tunnel(ip->next_header, ports >> 16))
+	if ((row->flags & ATTACH_TUNNELS_DENY) && is_tunnel(ip->next_header, ports >> 16, f->vxlan_port))
 		return VERDICT_TUNNEL_DENIED;
 	if (skb->len - sizeof(*eth) > row->mtu &&
 	    is_too_big(skb, row->mtu, sizeof(*ip) + l4_octets(ip->next_header, l4, end)))
@@ -295,7 +291,7 @@ always_inline enum verdict guard_ipv6(struct __sk_buff *skb, struct frame *f,
 	hash = hash_mix(hash, ip->next_header);
 	f->hash = hash_end(hash_mix(hash, ports));
 	if (unspecified || (ip->next_header != PROTOCOL_TCP && ip->next_header != PROTOCOL_UDP))
-		return guard_ipv6_chain(skb, row, ip->next_header, unspecified);
+		return guard_ipv6_chain(skb, f, row, ip->next_header, unspecified);
 	return VERDICT_NONE;
 }
 

@@ -20,11 +20,12 @@
 TABLE(attach, BPF_MAP_TYPE_HASH, struct attach_key, struct attach_row, PORTS_MAX, 0);
 TABLE(source, BPF_MAP_TYPE_LPM_TRIE, struct source_key, __u32, SOURCES_MAX, BPF_F_NO_PREALLOC);
 TABLE(settings, BPF_MAP_TYPE_ARRAY, __u32, struct settings_row, 1, 0);
-TABLE(vtep, BPF_MAP_TYPE_HASH, struct vtep_key, struct vtep_row, VTEPS_MAX, 0);
+TABLE(vtep, BPF_MAP_TYPE_HASH, struct vtep_key, struct vtep_row, VTEPS_MAX + UNDERLAY_GROUPS_MAX, BPF_F_NO_PREALLOC);
 TABLE(vni_in, BPF_MAP_TYPE_HASH, struct vni_in_key, struct vni_in_row, VNI_IN_MAX, BPF_F_NO_PREALLOC);
 TABLE(peer_in, BPF_MAP_TYPE_HASH, struct peer_in_key, struct peer_in_row, PEERS_MAX, 0);
 TABLE(admit, BPF_MAP_TYPE_HASH, struct admit_key, struct admit_row, ADMIT_MAX, BPF_F_NO_PREALLOC);
 TABLE(fdb, BPF_MAP_TYPE_HASH, struct fdb_key, struct fdb_row, FDB_MAX, BPF_F_NO_PREALLOC);
+TABLE(learned, BPF_MAP_TYPE_HASH, struct learned_key, struct learned_row, NETWORKS_MAX, BPF_F_NO_PREALLOC);
 TABLE(port, BPF_MAP_TYPE_ARRAY, __u32, struct port_row, PORTS_MAX, 0);
 TABLE(group, BPF_MAP_TYPE_ARRAY, __u32, struct group_row, GROUPS_MAX, 0);
 TABLE(peer, BPF_MAP_TYPE_ARRAY, __u32, struct peer_row, PEERS_MAX, 0);

@@ -62,7 +62,8 @@ always_inline enum verdict parse_tunnel(struct __sk_buff *skb, struct frame *f, 
 	} else if (eth->type == bpf_htons(ETHERTYPE_IPV6)) {
 		const struct ipv6 *ip = (const void *)(eth + 1);
 
-		if ((const void *)(ip + 1) > end)
+		if ((const void *)(ip + 1) > end ||
+		    (ip->version_class_label & bpf_htonl(0xf0000000)) != bpf_htonl(0x60000000))
 			return VERDICT_PASSED;
 		/* Such addresses are never on a wire (RFC 4291 section 2.5.5.2), and in our tables they mean IPv4. */
 		if (is_mapped(ip->source) || is_mapped(ip->destination))

@@ -49,6 +49,7 @@ export interface AgentConfig {
 }
 
 const TICK_MS = 1000;
+const LEARNED_SWEEP_MS_MAX = 10_000;
 /** After a netlink event we wait for its siblings. */
 const SETTLE_MS = 20;
 /** A file that is being written is read when nothing has happened to it for this long. */
@@ -80,6 +81,9 @@ export class Agent {
   /** When something last happened to the intent's files; null: nothing since they were read. */
   #touchedMs: number | null = null;
   #wanted: Wanted | null = null;
+  /** Of the network that forgets first; null: none learns. */
+  #learnedAgeSeconds: number | null = null;
+  #learnedSweepAtMs: number = 0;
   #ready: boolean = false;
   #stopping: boolean = false;
 
@@ -113,7 +117,11 @@ export class Agent {
     const { runDirectory, pinsDirectory, stateDirectory } = config;
     const held = lockDirectories([runDirectory, pinsDirectory, stateDirectory]);
     if (!held.ok) return held;
-    const datapath = Datapath.open(config.objectsDirectory, config.pinsDirectory);
+    const datapath = Datapath.open({
+      objects: config.objectsDirectory,
+      pins: pinsDirectory,
+      state: stateDirectory,
+    });
     if (!datapath.ok) return datapath;
     const events = NetlinkSocket.open({ groups: ["link", "neighbour", "address", "route"] });
     if (!events.ok) return events;
@@ -228,8 +236,18 @@ export class Agent {
     this.#streams.tellLost();
     const swept = this.#kernel.datapath.sweep();
     if (!swept.ok) log("error", "old flood lists are not removed", { ...swept.error });
+    this.#sweepLearned();
     await this.#shortenState();
     return this.#reload(await this.#source.readChanged());
+  }
+
+  /** What is learned is over at its time anyway: this gives back its room, a tenth of its life later at most. */
+  #sweepLearned(): void {
+    const now = monotonicMs();
+    if (this.#learnedAgeSeconds === null || now < this.#learnedSweepAtMs) return;
+    this.#learnedSweepAtMs = now + Math.min(100 * this.#learnedAgeSeconds, LEARNED_SWEEP_MS_MAX);
+    const swept = this.#kernel.datapath.sweepLearned();
+    if (!swept.ok) log("error", "learned MACs that are over are not removed", { ...swept.error });
   }
 
   /** Takes up what the intent says now, if that is not what it said; true if other rows are wanted. */
@@ -258,6 +276,7 @@ export class Agent {
   #take(parts: RowParts, change: RowsChange | null): void {
     this.#parts = parts;
     this.#revision.change(parts, change?.parts ?? null);
+    this.#learnedAgeSeconds = shortestAge(parts);
     this.#named = false;
     if (!change) this.#changed = null;
     else for (const part of change.parts) this.#changed?.add(part);
@@ -357,4 +376,14 @@ export class Agent {
     this.#kernel.netlink.close();
     this.#kernel.datapath.close();
   }
+}
+
+/** Life of a MAC in the network that forgets first, in seconds; null: none learns. */
+function shortestAge(parts: RowParts): number | null {
+  let least: number | null = null;
+  for (const rows of parts.values())
+    for (const row of rows)
+      if (row.table === "vni_in" && row.learning)
+        least = Math.min(least ?? Number.POSITIVE_INFINITY, row.learning.ageSeconds);
+  return least;
 }

@@ -2,9 +2,10 @@
  * Rows and facts → table entries: names of interfaces become ifindexes, peers get the adjacencies that the
  * kernel's routes and neighbours give them. Pure but for the book of adjacency ids.
  */
-import { mappedOctets, parseIp, parsePrefix } from "../base/ip.ts";
+import { mappedOctets, overlaps, parseIp, parsePrefix } from "../base/ip.ts";
 import { parseMac } from "../base/mac.ts";
 import { invariant } from "../base/result.ts";
+import { macOfGroup } from "../intent/groups.ts";
 import {
   ADMIT_FLAG,
   ATTACH_FLAG,
@@ -13,6 +14,7 @@ import {
   FLOOD_LIST,
   LIMIT,
   PORT_FLAG,
+  SOURCE_KIND,
   TARGET_KIND,
   VNI_IN_FLAG,
   VTEP_FLAG,
@@ -24,12 +26,14 @@ import type {
   FdbRow,
   FloodRow,
   GroupRow,
+  MulticastRow,
   PeerRow,
   PortRow,
   Row,
   SourceRow,
   VniInRow,
 } from "../rows/rows.ts";
+import { HARDWARE_ETHERNET } from "../wire/netlink/link.ts";
 import type { AdjacencyBook, KnownAdjacency } from "./adjacency-book.ts";
 import { emptyTables, entriesOf, keyText, type TableName, type Tables } from "./entries.ts";
 import type { HostFacts, NextHop } from "./facts.ts";
@@ -92,7 +96,8 @@ export function bind(input: BindInput): Bound {
     switch (row.table) {
       case "settings": {
         const { hashSeed, vxlanPort } = row;
-        put("settings", u32(0), pack("settingsRow", { hashSeed, vxlanPort }));
+        const gatewayMac = row.gatewayMac === null ? new Uint8Array(6) : mac(row.gatewayMac);
+        put("settings", u32(0), pack("settingsRow", { hashSeed, vxlanPort, gatewayMac }));
         break;
       }
       case "uplink":
@@ -110,10 +115,14 @@ export function bind(input: BindInput): Bound {
         put("peer_in", key, pack("peerInRow", { peer: row.peer }));
         break;
       }
+      case "multicast":
+        bindMulticast(row, input, put);
+        break;
       case "admit": {
         const { peer, network } = row;
         const flags = row.dscpKeep ? ADMIT_FLAG.ADMIT_DSCP_KEEP : 0;
-        put("admit", pack("admitKey", { peer, network }), pack("admitRow", { flags }));
+        const group = row.learnedGroup ?? 0;
+        put("admit", pack("admitKey", { peer, network }), pack("admitRow", { flags, group }));
         break;
       }
       case "vni_in":
@@ -132,7 +141,7 @@ export function bind(input: BindInput): Bound {
         break;
       }
       case "source":
-        put("source", sourceKey(row), u32(1));
+        put("source", sourceKey(row), u32(sourceKind(row)));
         break;
       case "group":
         put("group", u32(row.group), groupRow(row));
@@ -169,6 +178,22 @@ function bindPeer(row: PeerRow, input: BindInput, put: Put): boolean {
   return reachable;
 }
 
+/** A peer whose next hop nobody has to be asked for: a group's MAC follows from its address. */
+function bindMulticast(row: MulticastRow, input: BindInput, put: Put): void {
+  const link = input.facts.linksByName.get(row.interface);
+  if (!link) return;
+  const l2Octets = link.hardware === HARDWARE_ETHERNET ? 14 : 0;
+  const hop: NextHop = {
+    ...{ oif: link.index, address: row.group, smac: link.mac, l2Octets },
+    ...{ mac: macOfGroup(row.group), fresh: true },
+  };
+  const known = input.adjacencies.take(hop);
+  put("adjacency", u32(known.id), adjacencyRow(hop, known, input.freshUntilNs));
+  put("peer", u32(row.peer), peerRow({ ...row, remote: row.group }, [known.id]));
+  const flags = VTEP_FLAG.VTEP_GROUP | flagIf(row.shared, VTEP_FLAG.VTEP_SHARED);
+  put("vtep", pack("vtepKey", { address: address(row.group) }), pack("vtepRow", { flags }));
+}
+
 function bindVni(row: VniInRow, put: Put): void {
   const key = pack("vniInKey", {
     vtep: address(row.vtep),
@@ -177,8 +202,10 @@ function bindVni(row: VniInRow, put: Put): void {
   });
   const flags =
     flagIf(row.dscp === "pipe", VNI_IN_FLAG.VNI_IN_DSCP_PIPE) |
-    flagIf(row.unknownUnicast === "drop", VNI_IN_FLAG.VNI_IN_UNKNOWN_DROP);
-  put("vni_in", key, pack("vniInRow", { network: row.network, mtu: row.mtu, flags }));
+    flagIf(row.unknownUnicast === "drop", VNI_IN_FLAG.VNI_IN_UNKNOWN_DROP) |
+    flagIf(row.learning !== null, VNI_IN_FLAG.VNI_IN_LEARN);
+  const { network, mtu, learning } = row;
+  put("vni_in", key, pack("vniInRow", { network, mtu, flags, ...learning }));
 }
 
 function sourceKey(row: SourceRow): Uint8Array {
@@ -190,6 +217,13 @@ function sourceKey(row: SourceRow): Uint8Array {
     port: row.port,
     address: mappedOctets(prefix),
   });
+}
+
+/** A short IPv6 prefix covers the addresses that IPv4 is mapped to, and means none of them. */
+function sourceKind(row: SourceRow): number {
+  const [prefix, mapped] = [parsePrefix(row.prefix), parsePrefix("::ffff:0:0/96")];
+  const isBoth = prefix !== null && mapped !== null && overlaps(prefix, mapped);
+  return isBoth ? SOURCE_KIND.SOURCE_IPV6_ONLY : SOURCE_KIND.SOURCE_ANY;
 }
 
 function groupRow(row: GroupRow): Uint8Array {
@@ -218,7 +252,10 @@ function adjacencyRow(hop: NextHop, known: KnownAdjacency, freshUntilNs: bigint)
   });
 }
 
-function peerRow(row: PeerRow, adjacencies: readonly number[]): Uint8Array {
+function peerRow(
+  row: Pick<PeerRow, "remote" | "local" | "family" | "mtu">,
+  adjacencies: readonly number[],
+): Uint8Array {
   return pack("peerRow", {
     remote: address(row.remote),
     local: address(row.local),

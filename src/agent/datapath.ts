@@ -19,6 +19,7 @@ import {
   openPinned,
   pin,
   replaceProgram,
+  runProgram,
 } from "../kernel/bpf.ts";
 import type { SystemError } from "../kernel/libc.ts";
 import { LAYOUTS, LIMIT } from "../rows/abi.generated.ts";
@@ -29,6 +30,7 @@ import {
   diffTouched,
   emptyTables,
   entriesOf,
+  isLearned,
   keyText,
   TABLES,
   type TableName,
@@ -36,20 +38,29 @@ import {
   type Touched,
 } from "./entries.ts";
 import { type Floods, FloodTable } from "./floods.ts";
+import { inherit, readLayouts, writeLayouts } from "./inheritance.ts";
 
 /** Programs by hook: file, section. */
 const PROGRAMS = {
   port: ["from-port.bpf.o", "from_port"],
   uplink: ["from-underlay.bpf.o", "from_underlay"],
   idle: ["idle-device.bpf.o", "idle_device"],
+  /** Attached to nothing: run by the agent. */
+  sweep: ["sweep.bpf.o", "sweep"],
 } as const;
+
+type ProgramName = keyof typeof PROGRAMS;
+const PROGRAM_NAMES: readonly ProgramName[] = ["port", "uplink", "idle", "sweep"];
 
 export const OBJECT_FILES: readonly string[] = Object.values(PROGRAMS).map(([file]) => file);
 
-export type HookName = keyof typeof PROGRAMS;
+export type HookName = Exclude<ProgramName, "sweep">;
 const HOOKS: readonly HookName[] = ["port", "uplink", "idle"];
 
-/** Key and row layouts by table; "index" is an array's u32, "mark" a u32 that only says "there". */
+/** What a test run is given to eat. */
+const ANY_FRAME = new Uint8Array(64);
+
+/** Key and row layouts by table; "index" is an array's u32, "mark" a u32 by itself. */
 const SHAPES: Readonly<Record<TableName, readonly [LayoutName | "index", LayoutName | "mark"]>> = {
   settings: ["index", "settingsRow"],
   vtep: ["vtepKey", "vtepRow"],
@@ -75,14 +86,28 @@ export interface Writes {
   readonly removed: number;
 }
 
+/** Where a datapath keeps what it needs. */
+export interface Places {
+  /** Compiled programs. */
+  readonly objects: string;
+  /** A directory on a bpffs. */
+  readonly pins: string;
+  /** An ordinary directory that lasts. */
+  readonly state: string;
+}
+
 /** Of a link's name: "port-3". */
 const ifindexOf = (link: string): number => Number(link.split("-")[1]);
 
+const makeDirectory = (directory: string): Result<unknown, SystemError> =>
+  attempt(`make ${directory}`, () => mkdirSync(directory, { recursive: true, mode: 0o700 }));
+
 export class Datapath {
   readonly #mapsDir: string;
+  readonly #state: string;
   readonly #linksDir: string;
   readonly #objects: readonly LoadedObject[];
-  readonly #programFds: ReadonlyMap<HookName, number>;
+  readonly #programFds: ReadonlyMap<ProgramName, number>;
   readonly #maps: ReadonlyMap<string, BpfMap>;
   readonly #floods: FloodTable;
   /** Link fds by "hook-ifindex". */
@@ -91,15 +116,16 @@ export class Datapath {
   /** What the kernel's tables hold as far as we know: written by us, or read. */
   #applied: Tables = emptyTables();
 
-  private constructor(pins: string, objects: readonly LoadedObject[]) {
+  private constructor(pins: string, state: string, objects: readonly LoadedObject[]) {
+    this.#state = state;
     this.#mapsDir = join(pins, `v${LIMIT.WEFT_ABI}`);
     this.#linksDir = join(pins, "links");
     this.#objects = objects;
     this.#programFds = new Map(
-      HOOKS.map((hook, i) => {
-        const fd = objects[i]?.programFds.get(PROGRAMS[hook][1]);
-        invariant(fd !== undefined, `no program ${PROGRAMS[hook][1]}`);
-        return [hook, fd];
+      PROGRAM_NAMES.map((name, i) => {
+        const fd = objects[i]?.programFds.get(PROGRAMS[name][1]);
+        invariant(fd !== undefined, `no program ${PROGRAMS[name][1]}`);
+        return [name, fd];
       }),
     );
     const maps = new Map<string, BpfMap>();
@@ -120,6 +146,7 @@ export class Datapath {
     add("counter", 4, LAYOUTS.counterRow.octets, true);
     add("port_counter", 4, LAYOUTS.portCounterRow.octets, true);
     add("event_budget", 4, LAYOUTS.eventBudgetRow.octets, true);
+    add("learned", LAYOUTS.learnedKey.octets, LAYOUTS.learnedRow.octets, false);
     add("bucket", LAYOUTS.bucketKey.octets, LAYOUTS.bucketRow.octets, false);
     add("events", 0, 0, false);
     const hash = (name: string, key: LayoutName, row: LayoutName): BpfMap =>
@@ -132,24 +159,24 @@ export class Datapath {
   }
 
   /**
-   * Loads from `objects`, and finds what is pinned under `pins` (a directory on a bpffs), or makes it. What is
-   * attached runs its old programs until `takeOver`.
+   * Loads from `objects`, and finds what is pinned under `pins`, or makes it. What is attached runs its old programs
+   * until `takeOver`.
    */
-  static open(objects: string, pins: string): Result<Datapath, BpfError | SystemError> {
+  static open({ objects, pins, state }: Places): Result<Datapath, BpfError | SystemError> {
+    const described = writeLayouts(state);
+    if (!described.ok) return described;
     const mapsDir = join(pins, `v${LIMIT.WEFT_ABI}`);
     for (const directory of [pins, mapsDir, join(pins, "links")]) {
-      const made = attempt(`make ${directory}`, () =>
-        mkdirSync(directory, { recursive: true, mode: 0o700 }),
-      );
+      const made = makeDirectory(directory);
       if (!made.ok) return made;
     }
     const loaded: LoadedObject[] = [];
-    for (const hook of HOOKS) {
-      const object = loadBpfObject(join(objects, PROGRAMS[hook][0]), mapsDir);
+    for (const name of PROGRAM_NAMES) {
+      const object = loadBpfObject(join(objects, PROGRAMS[name][0]), mapsDir);
       if (!object.ok) return object;
       loaded.push(object.value);
     }
-    const datapath = new Datapath(pins, loaded);
+    const datapath = new Datapath(pins, state, loaded);
     const links = datapath.#findLinks();
     if (!links.ok) return links;
     const read = datapath.read();
@@ -174,6 +201,7 @@ export class Datapath {
       const into = entriesOf(found, table);
       const before = entriesOf(this.#applied, table);
       const read = this.map(table).visit((key, row) => {
+        if (isLearned(table, row)) return;
         const text = keyText(key);
         const known = before.get(text);
         const same = known && row.equals(known.row);
@@ -236,11 +264,24 @@ export class Datapath {
         removed += pruned.value;
       }
     }
+    // What was learned behind a group that is gone leads nowhere: its MAC is to be learned anew.
+    if (changes.some(({ table, remove }) => table === "group" && remove.length > 0)) {
+      const swept = this.sweepLearned();
+      if (!swept.ok) return swept;
+    }
     return ok({ set, removed });
   }
 
   sweep(): Result<null, BpfError> {
     return this.#floods.sweep();
+  }
+
+  /** Removes what was learned and is over, or leads to a group that is gone. */
+  sweepLearned(): Result<null, BpfError> {
+    const program = this.#programFds.get("sweep");
+    invariant(program !== undefined, "no program to sweep with");
+    const done = runProgram(program, ANY_FRAME, 0);
+    return done.ok ? ok(null) : done;
   }
 
   /** Interfaces that a hook is attached to. */
@@ -300,12 +341,16 @@ export class Datapath {
   }
 
   /** Pins that somebody has removed are made again, or the datapath would end with us; how many there were. */
-  repin(): Result<number, BpfError> {
+  repin(): Result<number, BpfError | SystemError> {
     const pinned: (readonly [string, number])[] = [
       ...[...this.#maps].map(([name, { fd }]): [string, number] => [join(this.#mapsDir, name), fd]),
       ...[...this.#links].map(([name, fd]): [string, number] => [join(this.#linksDir, name), fd]),
     ];
     const missing = pinned.filter(([path]) => !existsSync(path));
+    for (const directory of [this.#mapsDir, this.#linksDir]) {
+      const made = makeDirectory(directory);
+      if (!made.ok) return made;
+    }
     for (const [path, fd] of missing) {
       const done = pin(fd, path);
       if (!done.ok) return done;
@@ -331,6 +376,8 @@ export class Datapath {
    */
   takeOver(): Result<null, BpfError> {
     if (this.#tookOver) return ok(null);
+    const inherited = this.#inherit();
+    if (!inherited.ok) return inherited;
     for (const [name, fd] of this.#links) {
       const hook = HOOKS.find((h) => name.startsWith(`${h}-`));
       const program = hook && this.#programFds.get(hook);
@@ -339,10 +386,33 @@ export class Datapath {
       if (!replaced.ok) return replaced;
     }
     this.#tookOver = true;
-    const pins = dirname(this.#mapsDir);
-    for (const name of readdirSync(pins))
-      if (/^v\d+$/.test(name) && name !== basename(this.#mapsDir))
-        rmSync(join(pins, name), { recursive: true });
+    // Once more: what they learned until their last frame.
+    const last = this.#inherit();
+    if (!last.ok) return last;
+    for (const abi of this.#otherAbis())
+      rmSync(join(dirname(this.#mapsDir), `v${abi}`), { recursive: true });
+    return ok(null);
+  }
+
+  /** Layouts of other releases whose maps are pinned beside ours. */
+  #otherAbis(): readonly number[] {
+    return readdirSync(dirname(this.#mapsDir)).flatMap((name) => {
+      const abi = /^v(\d+)$/.exec(name)?.[1];
+      return abi === undefined || name === basename(this.#mapsDir) ? [] : Number(abi);
+    });
+  }
+
+  #inherit(): Result<null, BpfError> {
+    for (const abi of this.#otherAbis()) {
+      const layouts = readLayouts(this.#state, abi);
+      if (!layouts) continue; // a release that knew nothing of this: its networks learn anew
+      const from = join(dirname(this.#mapsDir), `v${abi}`);
+      const copied = inherit(from, layouts, (table) => this.map(table));
+      if (!copied.ok) return copied;
+      if (copied.value === 0) continue;
+      const counted = this.sweepLearned();
+      if (!counted.ok) return counted;
+    }
     return ok(null);
   }
 

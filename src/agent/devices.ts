@@ -129,17 +129,23 @@ export type IdleDevice =
   | { readonly at: "ready"; readonly ifindex: number }
   /** Another vxlan device listens on the port: the kernel has its socket, we make none. */
   | { readonly at: "foreign"; readonly name: string }
+  /** The host shares its addresses: the port's socket is left to the other overlay, whenever it comes. */
+  | { readonly at: "yielded" }
   /** Something else holds the port: VXLAN is received, but not aggregated. */
   | { readonly at: "occupied" };
 
 const IDLE_PREFIX = "weft-idle";
 const idleDeviceName = (port: number): string => `${IDLE_PREFIX}${port}`;
 
-/** The idle vxlan device of `port`, with its drop-all program before it is up. Idempotent. */
+/**
+ * The idle vxlan device of `port`, with its drop-all program before it is up; on a host that shares its addresses
+ * there is none, for no device of another overlay could come up beside it. Idempotent.
+ */
 export function prepareIdleDevice(
   kernel: Kernel,
   port: number,
   links: Iterable<Link>,
+  shared: boolean,
 ): Result<IdleDevice, DeviceError> {
   const { netlink, datapath } = kernel;
   const name = idleDeviceName(port);
@@ -151,10 +157,11 @@ export function prepareIdleDevice(
     if (!gone.ok) return gone;
   }
   const foreign = others.find((l) => l.vxlan?.port === port && !l.name.startsWith(IDLE_PREFIX));
-  if (foreign) {
+  if (foreign || shared) {
     // It could not come up beside ours.
     const gone = releaseIdleDevices(kernel);
-    return gone.ok ? ok({ at: "foreign", name: foreign.name }) : gone;
+    if (!gone.ok) return gone;
+    return ok(foreign ? { at: "foreign", name: foreign.name } : { at: "yielded" });
   }
   const device = createVxlanExternal(netlink, name, port);
   if (!device.ok) return device;

@@ -3,6 +3,9 @@
  * Pure. Flood lists are apart (floods.ts) because a list changes as one.
  */
 
+import { FDB_FLAG } from "../rows/abi.generated.ts";
+import { integerOf } from "../rows/pack.ts";
+
 /** The tables that are written entry by entry, in the order in which additions are safe: what is pointed at first. */
 export const TABLES = [
   "settings",
@@ -45,6 +48,10 @@ export function emptyTables(): Tables {
 export function entriesOf(tables: Tables, table: TableName): Entries {
   return tables.get(table) ?? new Map<string, Entry>();
 }
+
+/** Whether an entry of `table` is the datapath's own: not ours to write, to remove, or to call drift. */
+export const isLearned = (table: TableName, row: Uint8Array): boolean =>
+  table === "fdb" && (integerOf("fdbRow", row, "flags") & FDB_FLAG.FDB_LEARNED) !== 0;
 
 export interface TableChange {
   readonly set: readonly Entry[];

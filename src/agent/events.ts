@@ -1,7 +1,7 @@
 /** The datapath's events as people and programs read them: drops for followers, frames of traced ports for tracers. */
 import { formatIp, fromMapped } from "../base/ip.ts";
 import { timestampOfBoot } from "../io/clock.ts";
-import { HOOK, VERDICTS, type VerdictName } from "../rows/abi.generated.ts";
+import { HOOK, LIMIT, VERDICTS, type VerdictName } from "../rows/abi.generated.ts";
 import { integerOf, octetsOf } from "../rows/pack.ts";
 import type { PortRow, Row } from "../rows/rows.ts";
 
@@ -12,7 +12,8 @@ export interface DatapathEvent {
   readonly hook: "from-port" | "from-underlay" | "idle-device";
   readonly network: number;
   readonly port: number;
-  readonly vni: number;
+  /** Null: the frame was no tunnel packet, or not read so far. */
+  readonly vni: number | null;
   readonly sourceVtep: string | null;
   readonly frameOctets: number;
   readonly headersHex: string;
@@ -35,7 +36,7 @@ export function parseEvent(octets: Uint8Array): DatapathEvent {
     hook: hooks.get(integer("hook")) ?? "from-port",
     network: integer("network"),
     port: integer("port"),
-    vni: integer("vni"),
+    vni: integer("vni") === LIMIT.VNI_NONE ? null : integer("vni"),
     sourceVtep: source.some((o) => o !== 0) ? formatIp(fromMapped(source)) : null,
     frameOctets: integer("frameOctets"),
     headersHex: Buffer.from(headers).toString("hex"),
@@ -84,7 +85,7 @@ export function dropRecord(event: DatapathEvent, host: string, names: EventNames
     network: names.network(event.network),
     port: names.port(event.port),
     sourceVtep: event.sourceVtep,
-    vni: event.vni === 0 ? null : event.vni,
+    vni: event.vni,
     headersHex: event.headersHex,
   };
 }
@@ -97,7 +98,7 @@ export function traceRecord(event: DatapathEvent, names: EventNames): object {
     verdict: event.verdict,
     port: names.port(event.port),
     network: names.network(event.network),
-    vni: event.vni === 0 ? null : event.vni,
+    vni: event.vni,
     sourceVtep: event.sourceVtep,
     frameOctets: event.frameOctets,
     headersHex: event.headersHex,

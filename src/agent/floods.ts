@@ -29,6 +29,8 @@ interface Applied {
   readonly wanted: FloodLists;
 }
 
+type Retired = readonly [network: number, list: Applied];
+
 const same = (a: FloodLists, b: FloodLists): boolean =>
   a === b || JSON.stringify(a) === JSON.stringify(b);
 
@@ -39,8 +41,9 @@ export class FloodTable {
   readonly #row: BpfMap;
   readonly #member: BpfMap;
   readonly #applied = new Map<number, Applied>();
-  /** Lists that no row names any more, whose members are still there. */
-  #retired: (readonly [network: number, list: Applied])[] = [];
+  /** Lists that no row names any more, whose members are still there: since the last sweep, and before it. */
+  #retired: Retired[] = [];
+  #resting: Retired[] = [];
 
   constructor(row: BpfMap, member: BpfMap) {
     this.#row = row;
@@ -58,7 +61,9 @@ export class FloodTable {
     if (!members.ok) return members;
     const before = new Map(this.#applied);
     this.#applied.clear();
-    this.#retired = [];
+    const old = [...this.#retired, ...this.#resting];
+    const isOld = (network: number, generation: number): boolean =>
+      old.some(([of, list]) => of === network && list.generation === generation);
     const found = new Map<
       number,
       { generation: number; lists: FloodMember[][]; row: Uint8Array }
@@ -70,14 +75,16 @@ export class FloodTable {
         row,
       });
     for (const [key, row] of members.value) {
-      const there = found.get(integerOf("floodMemberKey", key, "network"));
+      const network = integerOf("floodMemberKey", key, "network");
+      const generation = integerOf("floodMemberKey", key, "generation");
+      const there = found.get(network);
       const list = there?.lists[integerOf("floodMemberKey", key, "list")];
-      if (list && integerOf("floodMemberKey", key, "generation") === there?.generation)
+      if (list && generation === there?.generation)
         list[integerOf("floodMemberKey", key, "index")] = {
           target: integerOf("floodMemberRow", row, "target"),
           vni: integerOf("floodMemberRow", row, "vni"),
         };
-      else {
+      else if (!isOld(network, generation)) {
         const gone = this.#member.delete(key);
         if (!gone.ok) return gone;
       }
@@ -158,12 +165,14 @@ export class FloodTable {
     return ok(null);
   }
 
-  /** Removes what was replaced before the last `sweep` or later; call it when no frame can be in there any more. */
+  /** Removes what was replaced before the last `sweep`: no frame can be on its way through it any more. */
   sweep(): Result<null, BpfError> {
-    for (const [network, list] of this.#retired.splice(0)) {
+    for (const [network, list] of this.#resting) {
       const gone = this.#removeMembers(network, list);
       if (!gone.ok) return gone;
     }
+    this.#resting = this.#retired;
+    this.#retired = [];
     return ok(null);
   }
 

@@ -1,10 +1,10 @@
 /** The intent on disk as it stands, checked: all of it the first time, then what was changed. */
 import { ok, type Result } from "../base/result.ts";
-import { checkIntent } from "../intent/compile.ts";
+import { allFindings } from "../intent/compile.ts";
 import type { Finding, Intent } from "../intent/intent.ts";
 import { IntentLoader, type LoadedIntent } from "../intent/load.ts";
 import type { Segment } from "../intent/passes/segments.ts";
-import { countErrors, sortFindings } from "../intent/report.ts";
+import { countErrors } from "../intent/report.ts";
 import { SoundIntent } from "../intent/sound-intent.ts";
 import type { IntentFileError, IntentText } from "../io/files.ts";
 import { IntentFiles } from "../io/intent-files.ts";
@@ -54,7 +54,7 @@ export class IntentReader {
   }
 
   #checkAll({ intent, findings: shape }: LoadedIntent): ReadIntent {
-    const findings = sortFindings([...shape, ...checkIntent(intent)]);
+    const findings = allFindings(intent, shape);
     const errors = countErrors(findings);
     this.#sound = errors === 0 ? new SoundIntent(intent) : null;
     return { intent, findings, errors, segments: this.#sound?.segments ?? null, changed: null };

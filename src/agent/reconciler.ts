@@ -30,6 +30,7 @@ import { entriesOf } from "./entries.ts";
 import { type HostFacts, readFacts } from "./facts.ts";
 import { lendHeadroom, prepareHeadroom, takeHeadroom } from "./headroom.ts";
 import { type Problem, problemOf, uplinkProblem } from "./problem.ts";
+import { applyMemberships, type Membership } from "./underlay-groups.ts";
 
 export interface Drift {
   /** Table entries and device settings that were not as we had left them. */
@@ -69,6 +70,8 @@ export class Reconciler {
   /** All entries are to be compared with the kernel's, not only those that may have changed. */
   #compareAll: boolean = true;
   #problems: readonly Problem[] = [];
+  /** What the last audit could not look at. */
+  #auditProblems: readonly Problem[] = [];
   #idle: IdleDevice | null = null;
   #idleAgainMs: number = 0;
   #freshUntilNs: bigint = 0n;
@@ -118,7 +121,7 @@ export class Reconciler {
 
   /** False if it came to nothing, and what has changed is still to be taken up. */
   pass({ parts, changed, traced, sameFacts }: PassInput): boolean {
-    const problems: Problem[] = [];
+    const problems: Problem[] = [...this.#auditProblems];
     const { datapath } = this.#kernel;
     const own = parts.get(OWN_PART) ?? [];
     const facts = this.#readFacts(own, sameFacts);
@@ -152,6 +155,7 @@ export class Reconciler {
       this.#writes.removed += applied.value.removed;
       this.#raisePorts(ports, facts.value, problems);
       this.#attachUplinks(own, facts.value, problems);
+      this.#joinGroups(own, facts.value, problems);
       this.#keepIdleDevice(own, facts.value, problems);
       this.#releaseNextHops();
     }
@@ -166,8 +170,9 @@ export class Reconciler {
     const { datapath } = this.#kernel;
     const read = datapath.read();
     const pins = datapath.repin();
-    for (const done of [read, pins])
-      if (!done.ok) log("error", "the datapath cannot be audited", { ...done.error });
+    this.#auditProblems = [read, pins].flatMap((done) =>
+      done.ok ? [] : problemOf("audit", "datapath", done.error),
+    );
     const entries = (read.ok ? read.value : 0) + (pins.ok ? pins.value : 0);
     if (entries > 0) this.#settleDrift(entries);
     this.#compareAll = true;
@@ -222,7 +227,10 @@ export class Reconciler {
     const { netlink } = this.#kernel;
     const present = ports.flatMap((row) => linksByName.get(row.interface) ?? []);
     if (present.length === 0) return;
-    if (this.#headroom !== null && !isThere([...linksByName.values()], this.#headroom))
+    if (
+      this.#headroom !== null &&
+      ![...linksByName.values()].some((link) => link.index === this.#headroom)
+    )
       this.#drifted.push("the headroom bridge was gone");
     const bridge = prepareHeadroom(netlink, linksByName);
     this.#headroom = bridge.ok ? bridge.value.index : null;
@@ -281,20 +289,36 @@ export class Reconciler {
       if (!wanted.has(ifindex)) datapath.detach("uplink", ifindex);
   }
 
+  /** When the tables know what to make of what will arrive. */
+  #joinGroups(rows: readonly Row[], facts: HostFacts, problems: Problem[]): void {
+    const wanted = rows.flatMap((row): readonly Membership[] => {
+      const link = row.table === "multicast" && facts.linksByName.get(row.interface);
+      return link ? [{ index: link.index, group: row.group }] : [];
+    });
+    const done = applyMemberships(this.#kernel.netlink, wanted);
+    if (!done.ok) problems.push(problemOf("groups", "underlay", done.error));
+  }
+
   #keepIdleDevice(rows: readonly Row[], facts: HostFacts, problems: Problem[]): void {
     const settings = rows.find((row) => row.table === "settings");
     if (!settings) return;
     const links = [...facts.linksByName.values()];
     if (this.#idle?.at === "occupied" && monotonicMs() < this.#idleAgainMs) return;
-    if (this.#idle?.at === "ready" && !isThere(links, this.#idle.ifindex))
-      this.#drifted.push("the idle device was gone");
-    const idle = prepareIdleDevice(this.#kernel, settings.vxlanPort, links);
+    if (this.#idle?.at === "ready") this.#compareIdleDevice(this.#idle.ifindex, links);
+    const shared = rows.some((row) => row.table === "vtep" && row.shared);
+    const idle = prepareIdleDevice(this.#kernel, settings.vxlanPort, links, shared);
     if (!idle.ok) {
       problems.push(problemOf("idle-device", `UDP port ${settings.vxlanPort}`, idle.error));
       return;
     }
     this.#idle = idle.value;
     if (idle.value.at === "occupied") this.#idleAgainMs = monotonicMs() + OCCUPIED_MS;
+  }
+
+  #compareIdleDevice(ifindex: number, links: readonly Link[]): void {
+    const link = links.find((l) => l.index === ifindex);
+    if (!link) this.#drifted.push("the idle device was gone");
+    else if (!link.up) this.#drifted.push("the idle device was down");
   }
 
   /** Next hops that no peer has any more: the kernel need not keep them resolved. */
@@ -329,9 +353,6 @@ export class Reconciler {
     this.#problems = problems;
   }
 }
-
-const isThere = (links: readonly Link[], ifindex: number): boolean =>
-  links.some((link) => link.index === ifindex);
 
 const portProblem = (row: PortRow, error: DeviceError): Problem =>
   problemOf("port", `${row.tenant}/${row.name}`, error);

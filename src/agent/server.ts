@@ -155,9 +155,15 @@ function trace(body: string, response: ServerResponse, answers: Answers): void {
     return;
   }
   const write = lineTo(response);
-  stream(response, answers.streams.trace(ids, write));
+  const stop = answers.streams.trace(ids, write);
+  stream(response, stop);
   write({ tracing: wanted.ports });
-  setTimeout(() => response.end(), wanted.seconds * 1000).unref();
+  const end = (): void => {
+    // First of all: a client that reads late keeps the response open, and nothing may be written after its end.
+    stop();
+    response.end();
+  };
+  setTimeout(end, wanted.seconds * 1000).unref();
 }
 
 /** `use` gets the body, or "" if it is too long; nothing is called for a client that goes away. */

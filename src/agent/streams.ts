@@ -61,8 +61,7 @@ export class EventStreams {
     const stop = this.#follow(new Set(ports), write);
     this.#source.retraced();
     return (): void => {
-      stop();
-      this.#source.retraced();
+      if (stop()) this.#source.retraced();
     };
   }
 
@@ -71,12 +70,11 @@ export class EventStreams {
     this.#followers.clear();
   }
 
-  #follow(ports: ReadonlySet<number> | null, write: Write): () => void {
+  /** The answer ends it; false: it had ended. */
+  #follow(ports: ReadonlySet<number> | null, write: Write): () => boolean {
     const follower = { ports, write, lostBefore: this.#source.eventsLost(), missed: 0 };
     this.#followers.add(follower);
-    return (): void => {
-      this.#followers.delete(follower);
-    };
+    return (): boolean => this.#followers.delete(follower);
   }
 
   deliver(samples: readonly Uint8Array[]): void {

@@ -7,6 +7,7 @@ import {
   type Shell,
   textOf,
 } from "../base/command.ts";
+import { err, type Result } from "../base/result.ts";
 import { type ClientError, findSocket } from "../io/agent-client.ts";
 
 export const AGENT_OPTIONS: readonly Option[] = [
@@ -16,17 +17,17 @@ export const AGENT_OPTIONS: readonly Option[] = [
   { flags: "--json", summary: "answer in JSON" },
 ];
 
-/** The socket meant, or null after saying why there is none. */
-export function socketOf(shell: Shell, given: Given): string | null {
+/** The socket meant, or an exit code after saying why there is none. */
+export function socketOf(shell: Shell, given: Given): Result<string, ExitCode> {
   const where = {
     socket: textOf(given, "socket"),
     host: textOf(given, "host"),
     lab: textOf(given, "lab"),
   };
   const found = findSocket(where, "read.sock");
-  if (found.ok) return found.value;
+  if (found.ok) return found;
   shell.err(`weft: ${found.error.detail}`);
-  return null;
+  return err(found.error.kind === "ambiguous-host" ? EXIT.usage : EXIT.unreachable);
 }
 
 export function complain(shell: Shell, error: ClientError): ExitCode {

@@ -31,7 +31,9 @@ export const allocate: Command = {
       return EXIT.found;
     }
     const plan = planNumbers(input.intent);
-    const written = given.write === true;
+    // The file is written only if it would say something else.
+    const news = plan.proposals.length > 0 || plan.retired.length > 0;
+    const written = given.write === true && news;
     if (written) {
       const code = await write(shell, path, plan);
       if (code !== EXIT.ok) return code;
@@ -45,9 +47,7 @@ export const allocate: Command = {
 const blocks = (finding: Finding): boolean =>
   finding.severity === "error" && finding.code !== "number-missing";
 
-/** The file is written only if it would say something else. */
 async function write(shell: Shell, path: string, plan: Allocation): Promise<ExitCode> {
-  if (plan.proposals.length === 0 && plan.retired.length === 0) return EXIT.ok;
   const numbers = await findNumbersPath(path);
   const done = numbers.ok ? await writeText(numbers.value, renderNumbers(plan.recorded)) : numbers;
   if (done.ok) return EXIT.ok;

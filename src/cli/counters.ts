@@ -26,8 +26,9 @@ export const counters: Command = {
   options: AGENT_OPTIONS,
   summary: "Frames by verdict and by port.",
   async run(shell: Shell, given: Given): Promise<ExitCode> {
-    const socket = socketOf(shell, given);
-    if (socket === null) return EXIT.unreachable;
+    const found = socketOf(shell, given);
+    if (!found.ok) return found.error;
+    const socket = found.value;
     const answer = await ask(socket, "/counters");
     if (!answer.ok) return complain(shell, answer.error);
     const parsed = Counters.safeParse(answer.value);

@@ -51,8 +51,9 @@ export const drops: Command = {
       shell.err("weft drops: --count is a number above 0");
       return EXIT.usage;
     }
-    const socket = socketOf(shell, given);
-    if (socket === null) return EXIT.unreachable;
+    const found = socketOf(shell, given);
+    if (!found.ok) return found.error;
+    const socket = found.value;
     let left = count;
     let strange = false;
     const done = await follow(socket, "/drops", (line) => {

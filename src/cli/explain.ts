@@ -9,6 +9,7 @@ import {
 import { nearest } from "../intent/nearest.ts";
 import { type Field, fieldsOf, jsonSchemaOf } from "../intent/schema/fields.ts";
 import { KINDS, meaningsByKind } from "../intent/schema/kinds.ts";
+import { renderTable } from "./table.ts";
 
 /** `weft explain`: the fields of a kind, from the schema that reads them. */
 export const explain: Command = {
@@ -39,20 +40,11 @@ export const explain: Command = {
 };
 
 function table(fields: readonly Field[]): readonly string[] {
-  const rows = [
-    ["field", "type", "default", "meaning"],
-    ...fields.map((field) => [
-      field.path,
-      field.type,
-      field.required ? "required" : (field.default ?? "-"),
-      field.meaning,
-    ]),
-  ];
-  const widths = [0, 1, 2].map((i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
+  const rows = fields.map((field) => [
+    field.path,
+    field.type,
+    field.required ? "required" : (field.default ?? "-"),
+    field.meaning,
+  ]);
+  return renderTable([["field", "type", "default", "meaning"], ...rows], "words");
 }

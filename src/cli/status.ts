@@ -23,14 +23,17 @@ export const status: Command = {
   options: AGENT_OPTIONS,
   summary: "Is the intent in force on this host? Exit 1 if not all of it.",
   async run(shell: Shell, given: Given): Promise<ExitCode> {
-    const socket = socketOf(shell, given);
-    if (socket === null) return EXIT.unreachable;
+    const found = socketOf(shell, given);
+    if (!found.ok) return found.error;
+    const socket = found.value;
     const answer = await ask(socket, "/status");
     if (!answer.ok) return complain(shell, answer.error);
     const parsed = Status.safeParse(answer.value);
     if (!parsed.success) return misunderstood(shell, socket);
     const s = parsed.data;
-    const sound = s.ready && !s.stale && s.problems.length === 0;
+    const absent = s.ports.filter((p) => p.state !== "in-force");
+    const faults = s.problems.length + s.unreachableHosts.length + absent.length;
+    const sound = s.ready && !s.stale && faults === 0;
     if (given.json === true) shell.out(JSON.stringify(answer.value));
     else {
       const words = [s.ready ? "ready" : "not ready", ...(s.stale ? ["stale"] : [])].join(", ");
@@ -39,11 +42,8 @@ export const status: Command = {
       for (const { message, suggestion } of s.problems)
         shell.out(`  ${message}${suggestion === null ? "" : ` (fix: ${suggestion})`}`);
       for (const host of s.unreachableHosts) shell.out(`  no way to host ${host}`);
-      const inForce = s.ports.filter((p) => p.state === "in-force").length;
-      shell.out(`  ${inForce} of ${s.ports.length} ports in force`);
-      for (const port of s.ports)
-        if (port.state !== "in-force")
-          shell.out(`  ${port.port}: ${port.interface} is ${port.state}`);
+      shell.out(`  ${s.ports.length - absent.length} of ${s.ports.length} ports in force`);
+      for (const port of absent) shell.out(`  ${port.port}: ${port.interface} is ${port.state}`);
       if (s.drift.repairs > 0)
         shell.out(
           `  ${s.drift.entries} entries were not what we left, in ${s.drift.repairs} repairs, last ${s.drift.lastAt}`,

@@ -5,6 +5,7 @@ import { HostRows } from "./host-parts.ts";
 import type { Finding, Intent } from "./intent.ts";
 import { parseIntent } from "./load.ts";
 import { checkAddresses } from "./passes/addresses.ts";
+import { checkGroups } from "./passes/groups.ts";
 import { checkHosts } from "./passes/hosts.ts";
 import { checkLimits, type Entries } from "./passes/limits.ts";
 import { checkNames } from "./passes/names.ts";
@@ -14,6 +15,15 @@ import { checkSupport } from "./passes/support.ts";
 import { countErrors, labelOf, nameOf, sortFindings } from "./report.ts";
 import { soundPartOf, unsoundLabels } from "./sound.ts";
 import type { TextFile } from "./yaml.ts";
+
+const checks: readonly ((intent: Intent) => readonly Finding[])[] = [
+  checkNames,
+  checkSupport,
+  checkNumbers,
+  checkHosts,
+  checkAddresses,
+  checkGroups,
+];
 
 interface Analysis {
   readonly findings: readonly Finding[];
@@ -29,8 +39,7 @@ export function analysisOf(intent: Intent): Analysis {
   const known = analyses.get(intent);
   if (known) return known;
   const findings: Finding[] = [];
-  for (const check of [checkNames, checkSupport, checkNumbers, checkHosts, checkAddresses])
-    findings.push(...check(intent));
+  for (const check of checks) findings.push(...check(intent));
   const before = soundPartOf(intent, findings);
   const joined = compileSegments(before);
   findings.push(...joined.findings);
@@ -90,6 +99,14 @@ export function compileIntent(files: readonly TextFile[]): {
   readonly errors: number;
 } {
   const { intent, findings: shape } = parseIntent(files);
-  const findings = sortFindings([...shape, ...checkIntent(intent)]);
+  const findings = allFindings(intent, shape);
   return { intent, findings, errors: countErrors(findings) };
+}
+
+/** What is wrong with an intent: with its texts, which is `shape`, and with what it means. */
+export function allFindings(intent: Intent, shape: readonly Finding[]): readonly Finding[] {
+  // A document that could not be read may be the fabric.
+  const unread = shape.some(({ code }) => code === "yaml-syntax" || code === "duplicate-key");
+  const checked = checkIntent(intent).filter(({ code }) => !unread || code !== "no-fabric");
+  return sortFindings([...shape, ...checked]);
 }

@@ -50,6 +50,12 @@ export const FINDING_CODES = [
   "address-not-unicast",
   "address-outside-subnets",
   "subnet-overlap",
+  // What is written and does nothing.
+  "no-effect",
+  // Underlay multicast.
+  "group-illegal",
+  "group-shared",
+  "group-mac-shared",
 ] as const;
 
 export type FindingCode = (typeof FINDING_CODES)[number];

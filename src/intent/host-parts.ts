@@ -8,7 +8,15 @@ import { LIMIT } from "../rows/abi.generated.ts";
 import type { IdBook, IdChange, Row, RowParts, RowsChange } from "../rows/rows.ts";
 import { changeIds, giveIds, type OpenIdSpace } from "./id-book.ts";
 import type { Fabric, Host } from "./intent.ts";
-import { hostRows, type Local, localOf, networkRows, peerRows } from "./passes/host-rows.ts";
+import {
+  groupPeer,
+  hostRows,
+  type Local,
+  localOf,
+  multicastRows,
+  networkRows,
+  peerRows,
+} from "./passes/host-rows.ts";
 import type { Segment } from "./passes/segments.ts";
 
 /** The key of the part that is the host's own: no network has it. */
@@ -34,6 +42,8 @@ export class HostRows {
   readonly #parts = new Map<string, readonly Row[]>();
   readonly #locals = new Map<string, Local>();
   readonly #usesByPeer = new Map<string, PeerUse>();
+  /** Underlay groups, which are peers too, by name in the id book: the networks that flood to them. */
+  readonly #networksByGroup = new Map<string, Map<string, Segment>>();
 
   constructor(host: string, ids: IdBook) {
     this.host = host;
@@ -58,13 +68,18 @@ export class HostRows {
   replace(fabric: Fabric, self: Host, segments: Iterable<Segment>): void {
     this.#fabric = fabric;
     this.#self = self;
-    for (const known of [this.#parts, this.#locals, this.#usesByPeer]) known.clear();
-    for (const segment of segments) this.#put(segment.network.key, localOf(self, segment));
+    for (const known of [this.#parts, this.#locals, this.#usesByPeer, this.#networksByGroup])
+      known.clear();
+    for (const segment of segments) this.#put(segment.network.key, localOf(fabric, self, segment));
     const { ports, peers, groups } = this.#ids;
     const locals = [...this.#locals.values()];
     this.#ids = {
       ports: giveIds(ports, locals.flatMap(portNames), LIMIT.PORTS_MAX),
-      peers: giveIds(peers, this.#usesByPeer.keys(), LIMIT.PEERS_MAX),
+      peers: giveIds(
+        peers,
+        [...this.#usesByPeer.keys(), ...this.#networksByGroup.keys()],
+        LIMIT.PEERS_MAX,
+      ),
       groups: giveIds(groups, locals.flatMap(groupNames), LIMIT.GROUPS_MAX),
     };
     for (const [key, local] of this.#locals)
@@ -80,7 +95,7 @@ export class HostRows {
     const peersBefore = new Set(before.flatMap(peerNames));
     for (const key of networks) {
       const segment = segments.get(key);
-      this.#put(key, segment ? localOf(self, segment) : null);
+      this.#put(key, segment ? localOf(fabric, self, segment) : null);
     }
     const after = [...networks].flatMap((key) => this.#locals.get(key) ?? []);
     const peers = new Set([...peersBefore, ...after.flatMap(peerNames)]);
@@ -114,7 +129,8 @@ export class HostRows {
       const gone = before.flatMap(names).filter((name) => !come.has(name));
       return changeIds(space, gone, come, max);
     };
-    const inUse = (name: string): boolean => this.#usesByPeer.has(name);
+    const inUse = (name: string): boolean =>
+      this.#usesByPeer.has(name) || this.#networksByGroup.has(name);
     const gone = [...peers].filter((name) => !inUse(name));
     return {
       ports: change(ports, portNames, LIMIT.PORTS_MAX),
@@ -127,8 +143,21 @@ export class HostRows {
     for (const { peer, member } of this.#locals.get(network)?.remotes ?? [])
       this.#use(peer, member.host, -1);
     for (const { peer, member } of local?.remotes ?? []) this.#use(peer, member.host, 1);
+    this.#putGroup(network, this.#locals.get(network), local);
     if (local) this.#locals.set(network, local);
     else this.#locals.delete(network);
+  }
+
+  #putGroup(network: string, before: Local | undefined, after: Local | null): void {
+    const [was, is] = [before, after].map((local) => local?.segment.multicast?.group);
+    if (was !== undefined) {
+      const users = this.#networksByGroup.get(groupPeer(was));
+      users?.delete(network);
+      if (users?.size === 0) this.#networksByGroup.delete(groupPeer(was));
+    }
+    if (is === undefined || !after) return;
+    const users = this.#networksByGroup.get(groupPeer(is)) ?? new Map<string, Segment>();
+    this.#networksByGroup.set(groupPeer(is), users.set(network, after.segment));
   }
 
   #use(peer: string, host: Host, more: 1 | -1): void {
@@ -141,10 +170,17 @@ export class HostRows {
     const peers = [...this.#usesByPeer].flatMap(([name, { host }]) =>
       peerRows(self, host, name, this.#ids),
     );
-    return [...hostRows(fabric, self), ...peers];
+    const groups = [...this.#networksByGroup.values()].flatMap((users) => {
+      const [any] = users.values();
+      return any ? multicastRows(self, any, this.#ids) : [];
+    });
+    return [...hostRows(fabric, self), ...peers, ...groups];
   }
 }
 
 const portNames = ({ own }: Local): readonly string[] => own.ports.map((port) => port.key);
 const groupNames = ({ remotes }: Local): readonly string[] => remotes.map(({ group }) => group);
-const peerNames = ({ remotes }: Local): readonly string[] => remotes.map(({ peer }) => peer);
+const peerNames = ({ segment: { multicast }, remotes }: Local): readonly string[] => [
+  ...remotes.map(({ peer }) => peer),
+  ...(multicast ? [groupPeer(multicast.group)] : []),
+];

@@ -10,6 +10,7 @@ import type { Finding, Intent, Port } from "./intent.ts";
 import type { IntentChange } from "./load.ts";
 import { numberOf } from "./numbers.ts";
 import { checkAddresses } from "./passes/addresses.ts";
+import { checkGroups } from "./passes/groups.ts";
 import { addEntries, beyond, checkReplicas, type Entries } from "./passes/limits.ts";
 import { checkNames, networkKeyOf } from "./passes/names.ts";
 import { checkNumbers } from "./passes/numbers.ts";
@@ -63,9 +64,11 @@ export class SoundIntent {
     const before = this.#intent;
     this.#intent = intent;
     const networks = this.#movePorts(before, intent, change);
+    // Groups that networks share are told from all of them.
+    if ([before, intent].some((one) => floodByGroup(one, networks))) return null;
     const part = this.#partOf(intent, networks);
     if (!this.#claim(before, part, networks)) return null;
-    const checks = [checkNames, checkSupport, checkNumbers, checkAddresses];
+    const checks = [checkNames, checkSupport, checkNumbers, checkAddresses, checkGroups];
     const { segments, findings: joined } = compileSegments(part);
     const findings = [
       ...checks.flatMap((check) => check(part)),
@@ -184,3 +187,6 @@ function isAbout({ object }: Finding, intent: Intent, networks: ReadonlySet<stri
   const port = intent.ports.get(key);
   return port !== undefined && networks.has(networkKeyOf(port));
 }
+
+const floodByGroup = (intent: Intent, networks: ReadonlySet<string>): boolean =>
+  [...networks].some((key) => intent.networks.get(key)?.spec.bum === "multicast");

@@ -14,7 +14,7 @@ import {
   parseAllDocuments,
 } from "yaml";
 import type { Finding, Place, Source } from "./intent.ts";
-import { findingIn } from "./report.ts";
+import { type Complaint, findingIn } from "./report.ts";
 
 export interface TextFile {
   readonly path: string;
@@ -25,6 +25,19 @@ export interface YamlDocument {
   readonly value: unknown;
   readonly source: PieceSource;
 }
+
+/** What to do about a fault, by the parser's name of it; the others are told where they are, and QUOTE. */
+const FIXES: ReadonlyMap<string, string> = new Map([
+  ["BAD_INDENT", "indent what belongs together alike, and further than what it belongs to"],
+  ["BLOCK_AS_IMPLICIT_KEY", "begin the inner object on a line of its own, or write it in {}"],
+  ["BLOCK_IN_FLOW", "close the {} or [] before, or write this in {} too"],
+  ["DUPLICATE_KEY", "keep one of the two"],
+  ["MISSING_CHAR", "add what is missing"],
+  ["MULTILINE_IMPLICIT_KEY", "write the key and its colon on one line"],
+  ["TAB_AS_INDENT", "indent with spaces"],
+  ["TAG_RESOLVE_FAILED", "remove the tag"],
+]);
+const QUOTE = "take it out, or put text that YAML takes for its own signs in quotes";
 
 /** A piece of a file, from the start of one document to that of the next. */
 export interface YamlPiece {
@@ -63,7 +76,11 @@ export function parseYaml(
   for (const [index, document] of parsed.entries()) {
     const read = new DocumentReader(file, (offset) => placeIn(lines, piece, offset), null);
     for (const { code, message, pos } of [...document.errors, ...document.warnings])
-      read.fault(pos[0], code === "DUPLICATE_KEY" ? "duplicate-key" : "yaml-syntax", message);
+      read.fault(pos[0], {
+        code: code === "DUPLICATE_KEY" ? "duplicate-key" : "yaml-syntax",
+        message,
+        suggestion: FIXES.get(code) ?? QUOTE,
+      });
     const value = read.document(document);
     findings.push(...read.findings);
     if (read.findings.length === 0 && value !== null)
@@ -136,10 +153,10 @@ class DocumentReader {
     return this.#value(contents, "$");
   }
 
-  fault(offset: number, code: "yaml-syntax" | "duplicate-key", message: string): void {
+  fault(offset: number, complaint: Complaint): void {
     const at = new Map([["$", this.#placeAt(offset)]]);
     const source = { file: this.#file, readPlaces: (): ReadonlyMap<string, Place> => at };
-    this.findings.push(findingIn(source, null, "$", { code, message }));
+    this.findings.push(findingIn(source, null, "$", complaint));
   }
 
   #value(node: unknown, path: string): unknown {
@@ -154,7 +171,8 @@ class DocumentReader {
       const entries: [string, unknown][] = [];
       for (const { key, value } of node.items) {
         if (!isScalar(key)) {
-          this.fault(offsetOf(key), "yaml-syntax", "a key is plain text");
+          const message = "a key is plain text";
+          this.fault(offsetOf(key), { code: "yaml-syntax", message, suggestion: QUOTE });
           continue;
         }
         const name = String(key.value);
@@ -165,7 +183,11 @@ class DocumentReader {
       return Object.fromEntries(entries);
     }
     if (isAlias(node))
-      this.fault(offsetOf(node), "yaml-syntax", "aliases are not read: write the value out");
+      this.fault(offsetOf(node), {
+        code: "yaml-syntax",
+        message: "aliases are not read",
+        suggestion: "write the value out",
+      });
     return null;
   }
 

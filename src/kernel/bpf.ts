@@ -210,6 +210,9 @@ export interface MapShape {
 }
 
 /** One map by its fd. Keys and rows are packed octets (rows/pack.ts). */
+/** BPF_NOEXIST. */
+const NO_EXIST = 1n;
+
 export class BpfMap {
   readonly name: string;
   readonly fd: number;
@@ -231,6 +234,15 @@ export class BpfMap {
     said.length = 0;
     const code = updateElement(this.fd, key, row, 0n);
     return code !== 0 ? err(failure(`update ${this.name}`, code)) : ok(null);
+  }
+
+  /** Whether it was set: false if there is a row already. */
+  setIfAbsent(key: Uint8Array, row: Uint8Array): Result<boolean, BpfError> {
+    said.length = 0;
+    const code = updateElement(this.fd, key, row, NO_EXIST);
+    if (code === 0) return ok(true);
+    const problem = failure(`update ${this.name}`, code);
+    return problem.name === "EEXIST" ? ok(false) : err(problem);
   }
 
   get(key: Uint8Array): Uint8Array | null {

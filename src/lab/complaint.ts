@@ -41,7 +41,8 @@ export function complain(shell: Shell, error: LabError): ExitCode {
       return EXIT.unreachable;
     case "system":
       shell.err(`${error.call}: ${error.name}: ${error.detail}`);
-      return error.name === "ENOENT" ? EXIT.unreachable : EXIT.unable;
+      // A namespace or an interface of the lab is gone.
+      return ["ENOENT", "ENODEV"].includes(error.name) ? EXIT.unreachable : EXIT.unable;
     case "tool":
       shell.err(`${error.tool}: ${error.detail}`);
       return EXIT.unable;

@@ -7,8 +7,8 @@ import { parseIp } from "../base/ip.ts";
 import { invariant } from "../base/result.ts";
 import type { VniInRow } from "../rows/rows.ts";
 import { ETHER_TYPE, ETHERNET_OCTETS, emitEthernet } from "../wire/ethernet.ts";
-import { emitIpv4, IP_PROTOCOL, IPV4_OCTETS } from "../wire/ipv4.ts";
-import { emitIpv6, IPV6_OCTETS } from "../wire/ipv6.ts";
+import { emitIpv4, IP_PROTOCOL, IPV4_OCTETS, IPV4_PLAIN } from "../wire/ipv4.ts";
+import { emitIpv6, IPV6_OCTETS, IPV6_PLAIN } from "../wire/ipv6.ts";
 import { emitNvgre, NVGRE_OCTETS } from "../wire/nvgre.ts";
 import { emitOctets } from "../wire/octets.ts";
 import { emitUdpHeader, UDP_OCTETS } from "../wire/udp.ts";
@@ -56,8 +56,20 @@ export function emitForgery(forgery: Forgery, inner: Uint8Array): Uint8Array | n
     etherType: isIpv6 ? ETHER_TYPE.ipv6 : ETHER_TYPE.ipv4,
   });
   const header = isIpv6
-    ? emitIpv6(out, at, { ...ends, nextHeader: protocol, hopLimit: HOPS, payloadOctets })
-    : emitIpv4(out, at, { ...ends, protocol, ttl: HOPS, payloadOctets });
+    ? emitIpv6(out, at, {
+        ...IPV6_PLAIN,
+        ...ends,
+        nextHeader: protocol,
+        hopLimit: HOPS,
+        payloadOctets,
+      })
+    : emitIpv4(out, at, {
+        ...IPV4_PLAIN,
+        ...ends,
+        protocol,
+        ttl: HOPS,
+        totalOctets: IPV4_OCTETS + payloadOctets,
+      });
   emitOctets(out, emitTunnel(out, header, forgery, payloadOctets), inner);
   return new Uint8Array(out.buffer);
 }
@@ -65,6 +77,6 @@ export function emitForgery(forgery: Forgery, inner: Uint8Array): Uint8Array | n
 function emitTunnel(out: DataView, at: number, forgery: Forgery, octets: number): number {
   const { tunnel, vxlanPort: destinationPort } = forgery;
   if (tunnel.encapsulation === "nvgre") return emitNvgre(out, at, { vsid: tunnel.vni, flowId: 0 });
-  const udp = { sourcePort: SOURCE_PORT, destinationPort, octets };
+  const udp = { sourcePort: SOURCE_PORT, destinationPort, octets, checksum: 0 };
   return emitVxlan(out, emitUdpHeader(out, at, udp), { vni: tunnel.vni });
 }

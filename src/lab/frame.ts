@@ -7,7 +7,7 @@ import type { IpAddress, IpFamily } from "../base/ip.ts";
 import { linkLocalOf } from "../base/mac.ts";
 import { InvariantError, invariant, unreachable } from "../base/result.ts";
 import type { Protocol } from "../verify/judgement.ts";
-import { emitArp } from "../wire/arp.ts";
+import { ARP_OPERATION, emitArp } from "../wire/arp.ts";
 import type { Endpoints } from "../wire/checksum.ts";
 import {
   BROADCAST_MAC,
@@ -16,12 +16,18 @@ import {
   emitEthernet,
   multicastMacOf,
 } from "../wire/ethernet.ts";
-import { emitEcho, emitEcho6 } from "../wire/icmp.ts";
-import { emitIpv4, IP_PROTOCOL, IPV4_OCTETS } from "../wire/ipv4.ts";
-import { emitIpv6, IPV6_OCTETS } from "../wire/ipv6.ts";
-import { emitSolicitation, solicitedNodeOf } from "../wire/nd.ts";
+import {
+  emitEcho,
+  emitIcmp,
+  emitIcmp6,
+  ICMP_ECHO_REQUEST,
+  ICMPV6_ECHO_REQUEST,
+} from "../wire/icmp.ts";
+import { emitIpv4, IP_PROTOCOL, IPV4_OCTETS, IPV4_PLAIN } from "../wire/ipv4.ts";
+import { emitIpv6, IPV6_OCTETS, IPV6_PLAIN } from "../wire/ipv6.ts";
+import { emitNd, ND_SOURCE_MAC, type NdOption, solicitedNodeOf } from "../wire/nd.ts";
 import { emitOctets } from "../wire/octets.ts";
-import { emitTcpSyn } from "../wire/tcp.ts";
+import { emitTcp, TCP_FLAG } from "../wire/tcp.ts";
 import { emitUdp } from "../wire/udp.ts";
 
 /** A port as far as a frame needs it. */
@@ -48,6 +54,15 @@ const ROOM_OCTETS = 128;
 const HOPS = 64;
 /** Neighbour discovery is refused unless it has crossed no router (RFC 4861 section 7.1.1). */
 const HOPS_ON_LINK = 255;
+/** A SYN may carry data (RFC 9293 section 3.4). */
+const SYN = {
+  sequence: 0,
+  acknowledgment: 0,
+  flags: TCP_FLAG.syn,
+  window: 0xffff,
+  urgent: 0,
+  options: new Uint8Array(0),
+} as const;
 
 interface Pair extends Endpoints {
   readonly family: IpFamily;
@@ -97,7 +112,7 @@ function emitHeader(out: DataView, probe: ProbeFrame, etherType: number): number
 /** ARP has no payload: the nonce lies in the padding to the smallest frame. */
 function emitArpRequest(out: DataView, probe: ProbeFrame, pair: Pair): number {
   const end = emitArp(out, emitHeader(out, probe, ETHER_TYPE.arp), {
-    operation: "request",
+    operation: ARP_OPERATION.request,
     senderMac: probe.from.mac,
     senderAddress: pair.source,
     targetMac: new Uint8Array(6),
@@ -111,10 +126,11 @@ function emitOverIpv4(out: DataView, probe: ProbeFrame, pair: Pair): number {
   const at = emitHeader(out, probe, ETHER_TYPE.ipv4);
   const end = emitTransport(out, at + IPV4_OCTETS, probe, pair);
   emitIpv4(out, at, {
+    ...IPV4_PLAIN,
     ...pair,
     protocol: protocolOf(probe.protocol, "ipv4"),
     ttl: HOPS,
-    payloadOctets: end - at - IPV4_OCTETS,
+    totalOctets: end - at,
   });
   return end;
 }
@@ -124,13 +140,14 @@ function emitOverIpv6(out: DataView, probe: ProbeFrame, pair: Pair): number {
   const solicits = probe.protocol === "arp";
   const packet = solicits ? { ...pair, destination: solicitedNodeOf(pair.destination) } : pair;
   const end = solicits
-    ? emitSolicitation(out, at + IPV6_OCTETS, packet, {
+    ? emitNd(out, at + IPV6_OCTETS, packet, {
+        kind: "neighbour-solicitation",
         target: pair.destination,
-        sourceMac: probe.from.mac,
-        options: nonceOption(probe.nonce),
+        options: [{ type: ND_SOURCE_MAC, body: probe.from.mac }, nonceOption(probe.nonce)],
       })
     : emitTransport(out, at + IPV6_OCTETS, probe, pair);
   emitIpv6(out, at, {
+    ...IPV6_PLAIN,
     ...packet,
     nextHeader: protocolOf(probe.protocol, "ipv6"),
     hopLimit: solicits ? HOPS_ON_LINK : HOPS,
@@ -140,27 +157,34 @@ function emitOverIpv6(out: DataView, probe: ProbeFrame, pair: Pair): number {
 }
 
 /** An option for experiments (RFC 4727 section 5.1.3), which every receiver skips. */
-function nonceOption(nonce: Uint8Array): Uint8Array {
-  return Uint8Array.of(253, 2, 0, 0, 0, 0, 0, 0, ...nonce);
+function nonceOption(nonce: Uint8Array): NdOption {
+  return { type: 253, body: Uint8Array.of(0, 0, 0, 0, 0, 0, ...nonce) };
 }
 
 function emitTransport(out: DataView, at: number, probe: ProbeFrame, pair: Pair): number {
   const { protocol, nonce: payload } = probe;
   const ports = { sourcePort: SOURCE_PORT, destinationPort: PROBE_PORT };
   switch (protocol) {
-    case "icmp": {
-      const echo = { identifier: SOURCE_PORT, sequence: 1, data: payload };
-      return pair.family === "ipv4" ? emitEcho(out, at, echo) : emitEcho6(out, at, pair, echo);
-    }
+    case "icmp":
+      return emitEchoRequest(out, at, pair, payload);
     case "udp":
       return emitUdp(out, at, pair, { ...ports, payload });
     case "tcp":
-      return emitTcpSyn(out, at, pair, { ...ports, sequence: 0, payload });
+      return emitTcp(out, at, pair, { ...SYN, ...ports, payload });
     case "arp":
       throw new InvariantError("ARP is not carried in IP");
     default:
       return unreachable(protocol);
   }
+}
+
+function emitEchoRequest(out: DataView, at: number, pair: Pair, data: Uint8Array): number {
+  const body = new DataView(new ArrayBuffer(4 + data.length));
+  emitEcho(body, 0, { identifier: SOURCE_PORT, sequence: 1, data });
+  const message = { code: 0, body: new Uint8Array(body.buffer) };
+  return pair.family === "ipv4"
+    ? emitIcmp(out, at, { ...message, type: ICMP_ECHO_REQUEST })
+    : emitIcmp6(out, at, pair, { ...message, type: ICMPV6_ECHO_REQUEST });
 }
 
 function protocolOf(protocol: Protocol, family: IpFamily): number {

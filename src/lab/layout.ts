@@ -182,7 +182,7 @@ function layOutTunnels(
   invariant(fabric !== undefined, "an intent without errors has a fabric");
   return segments
     .filter(({ membersByHost }: Segment) => membersByHost.has(self.key))
-    .map(({ network, number, mtu, membersByHost }: Segment): Tunnel => {
+    .map(({ network, number, mtu, membersByHost, multicast }: Segment): Tunnel => {
       // The first of the network's family, as everybody else addresses the host.
       const vtep = (host: Host): string => vtepsOf(host, network.spec.underlay)[0] ?? "";
       return {
@@ -192,6 +192,10 @@ function layOutTunnels(
         bridge: foreignBridge(number),
         local: vtep(self),
         vxlanPort: fabric.spec.vxlanPort,
+        multicast: multicast && {
+          group: multicast.group,
+          interface: self.spec.uplinks[0]?.interface ?? "",
+        },
         remotes: [...membersByHost.values()]
           .filter(({ host }: Member) => host.key !== self.key)
           .map(({ host, ports }: Member) => ({

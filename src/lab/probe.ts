@@ -4,7 +4,7 @@ import { parseIp } from "../base/ip.ts";
 import { formatMac, parseMac } from "../base/mac.ts";
 import { invariant } from "../base/result.ts";
 import type { VerdictName } from "../rows/abi.generated.ts";
-import { expectedVerdict, type HostTables } from "../verify/expected-verdict.ts";
+import { expectedVerdicts, type HostTables } from "../verify/expected-verdict.ts";
 import type { Intended, Protocol } from "../verify/judgement.ts";
 import type { Forgery, UnderlayHost } from "./forgery.ts";
 import { destinationOf, type Station } from "./frame.ts";
@@ -27,8 +27,8 @@ export interface Probe {
   readonly to: ProbePort;
   readonly protocol: Protocol;
   readonly intended: Intended;
-  /** Null where the source has no datapath of ours. */
-  readonly expected: VerdictName | null;
+  /** None where the source has no datapath of ours. */
+  readonly expected: readonly VerdictName[];
   /** Sent beside the probe; null where the source's host is a member of the target's network, and may send there. */
   readonly forgery: Forgery | null;
   /** Sent only so that others have their control: not asked for. */
@@ -78,10 +78,10 @@ function expectedOf(
   from: ProbePort,
   to: ProbePort,
   protocol: Protocol,
-): VerdictName | null {
+): readonly VerdictName[] {
   const tables = tablesByHost.get(from.host);
-  if (!from.managed || tables === undefined) return null;
-  return expectedVerdict(tables, from.port, formatMac(destinationOf(protocol, from, to)));
+  if (!from.managed || tables === undefined) return [];
+  return expectedVerdicts(tables, from.port, formatMac(destinationOf(protocol, from, to)));
 }
 
 function forgeryOf(ground: Ground, source: ProbePort, target: ProbePort): Forgery | null {

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { ok, type Result } from "../base/result.ts";
+import { err, ok, type Result } from "../base/result.ts";
 import { monotonicMs, sleepMs } from "../io/clock.ts";
 import type { SystemError } from "../kernel/libc.ts";
 import { withNamespace } from "../kernel/namespace.ts";
@@ -58,7 +58,10 @@ function openSocket(
   const opened = withNamespace(namespaceFile(at.namespace), () =>
     PacketSocket.open(at.interface, options),
   );
-  return opened.ok ? opened.value : opened;
+  if (!opened.ok) return opened;
+  if (opened.value.ok) return opened.value;
+  const { error } = opened.value;
+  return err({ ...error, call: `${error.call} in ${at.namespace}` });
 }
 
 class Prober {

@@ -80,12 +80,13 @@ function hostBatch(topology: Topology, host: LabHost): Batch {
 }
 
 function tunnelLines(tunnel: Tunnel): readonly string[] {
-  const { device, bridge, mtu, vni, local, vxlanPort } = tunnel;
+  const { device, bridge, mtu, vni, local, vxlanPort, multicast } = tunnel;
+  const group = multicast ? ` group ${multicast.group} dev ${multicast.interface} ttl 64` : "";
   // Zero sums over IPv6 both ways, as our datapath sends them (RFC 6936).
   const sums = local.includes(":") ? " udp6zerocsumtx udp6zerocsumrx" : "";
   return [
     `link add ${bridge} mtu ${mtu} ${QUIET_BRIDGE}`,
-    `link add ${device} mtu ${mtu} type vxlan id ${vni} local ${local} dstport ${vxlanPort} nolearning${sums}`,
+    `link add ${device} mtu ${mtu} type vxlan id ${vni} local ${local} dstport ${vxlanPort} nolearning${group}${sums}`,
     `link set ${device} master ${bridge} up`,
     `link set ${bridge} up`,
   ];
@@ -110,9 +111,9 @@ export function forwardingBatches(topology: Topology): readonly Batch[] {
   return topology.hosts
     .filter((host: LabHost) => host.tunnels.length > 0)
     .map((host: LabHost): Batch => {
-      const lines = host.tunnels.flatMap(({ device, remotes }: Tunnel) =>
+      const lines = host.tunnels.flatMap(({ device, remotes, multicast }: Tunnel) =>
         remotes.flatMap(({ address, macs }) =>
-          ["00:00:00:00:00:00", ...macs].map(
+          [...(multicast ? [] : ["00:00:00:00:00:00"]), ...macs].map(
             (mac: string) => `fdb append ${mac} dev ${device} dst ${address}`,
           ),
         ),

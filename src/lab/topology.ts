@@ -31,6 +31,8 @@ export interface Tunnel {
   readonly bridge: string;
   readonly local: string;
   readonly vxlanPort: number;
+  /** Null: a copy to each remote. */
+  readonly multicast: { readonly group: string; readonly interface: string } | null;
   readonly remotes: readonly { readonly address: string; readonly macs: readonly string[] }[];
 }
 
@@ -80,6 +82,7 @@ const tunnel: z.ZodType<Tunnel> = z.strictObject({
   bridge: z.string(),
   local: z.string(),
   vxlanPort: z.int(),
+  multicast: z.strictObject({ group: z.string(), interface: z.string() }).nullable(),
   remotes: z.array(z.strictObject({ address: z.string(), macs: texts })),
 });
 

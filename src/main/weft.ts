@@ -1,13 +1,19 @@
 /** `weft`: argv → command. Only the named command is imported, so that it starts quickly. */
 import { Command as Program } from "commander";
-import { type Command, EXIT, type Given, type Shell } from "../base/command.ts";
+import { type Command, EXIT, type ExitCode, type Given, type Shell } from "../base/command.ts";
 
 /** Every command, in the order of `weft --help`. Names here equal the commands' own (test/main). */
 const commands: readonly (readonly [name: string, load: () => Promise<Command>])[] = [
   ["check", async (): Promise<Command> => (await import("../cli/check.ts")).check],
   ["allocate", async (): Promise<Command> => (await import("../cli/allocate.ts")).allocate],
   ["explain", async (): Promise<Command> => (await import("../cli/explain.ts")).explain],
+  ["overhead", async (): Promise<Command> => (await import("../cli/overhead.ts")).overhead],
+  [
+    "plan multicast",
+    async (): Promise<Command> => (await import("../cli/plan-multicast.ts")).planMulticast,
+  ],
   ["show rows", async (): Promise<Command> => (await import("../cli/show-rows.ts")).showRows],
+  ["decode", async (): Promise<Command> => (await import("../cli/decode.ts")).decode],
   ["agent", async (): Promise<Command> => (await import("../agent/command.ts")).agent],
   ["status", async (): Promise<Command> => (await import("../cli/status.ts")).status],
   ["counters", async (): Promise<Command> => (await import("../cli/counters.ts")).counters],
@@ -66,6 +72,7 @@ function register(program: Program, command: Command): void {
   });
 }
 
+process.on("uncaughtException", endWithBug);
 try {
   await main(process.argv.slice(2));
 } catch (thrown) {
@@ -73,9 +80,14 @@ try {
 }
 
 /** Commander has printed its own complaints; everything else that arrives here is our bug. */
-function exitOf(thrown: unknown): number {
+function exitOf(thrown: unknown): ExitCode {
   if (thrown instanceof Error && "code" in thrown && String(thrown.code).startsWith("commander."))
     return "exitCode" in thrown && thrown.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  return endWithBug(thrown);
+}
+
+/** At once: an agent whose loop has ended must not go on answering because its sockets are still open. */
+function endWithBug(thrown: unknown): never {
   shell.err(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
-  return EXIT.bug;
+  process.exit(EXIT.bug);
 }

@@ -45,6 +45,11 @@ export const VERDICTS = [
   "split-horizon",
   "decap-failed",
   "idle-device",
+  "learned",
+  "moved",
+  "learn-refused",
+  "learn-full",
+  "group-foreign",
 ] as const;
 
 export type VerdictName = (typeof VERDICTS)[number];
@@ -78,6 +83,10 @@ export const FAMILY = {
   FAMILY_IPV6: 6,
 } as const;
 
+export const FDB_FLAG = {
+  FDB_LEARNED: 1,
+} as const;
+
 export const FLOOD_LIST = {
   FLOOD_LOCAL: 0,
   FLOOD_NVGRE_IPV4: 1,
@@ -94,7 +103,7 @@ export const HOOK = {
 } as const;
 
 export const LIMIT = {
-  WEFT_ABI: 1,
+  WEFT_ABI: 2,
   PORTS_MAX: 16384,
   PEERS_MAX: 8192,
   ADJACENCIES_MAX: 16384,
@@ -106,6 +115,7 @@ export const LIMIT = {
   SOURCES_MAX: 65536,
   VNI_IN_MAX: 65536,
   VTEPS_MAX: 64,
+  UNDERLAY_GROUPS_MAX: 4096,
   ADMIT_MAX: 262144,
   FLOOD_MEMBERS_MAX: 262144,
   REPLICAS_MAX: 512,
@@ -114,10 +124,16 @@ export const LIMIT = {
   EVENTS_PER_SECOND: 64,
   VERDICTS_MAX: 256,
   VID_UNTAGGED: 65535,
+  VNI_NONE: 2147483647,
 } as const;
 
 export const PORT_FLAG = {
   PORT_REDIRECT_PEER: 1,
+} as const;
+
+export const SOURCE_KIND = {
+  SOURCE_ANY: 1,
+  SOURCE_IPV6_ONLY: 2,
 } as const;
 
 export const TARGET_KIND = {
@@ -129,10 +145,12 @@ export const TARGET_KIND = {
 export const VNI_IN_FLAG = {
   VNI_IN_DSCP_PIPE: 1,
   VNI_IN_UNKNOWN_DROP: 2,
+  VNI_IN_LEARN: 4,
 } as const;
 
 export const VTEP_FLAG = {
   VTEP_SHARED: 1,
+  VTEP_GROUP: 2,
 } as const;
 
 /** Where each field of each key and row lies. */
@@ -159,9 +177,10 @@ export const LAYOUTS = {
     },
   },
   admitRow: {
-    octets: 4,
+    octets: 8,
     fields: {
       flags: { at: 0, octets: 4, form: "integer" },
+      group: { at: 4, octets: 4, form: "integer" },
     },
   },
   attachKey: {
@@ -239,13 +258,15 @@ export const LAYOUTS = {
     },
   },
   fdbRow: {
-    octets: 12,
+    octets: 24,
     fields: {
       target: { at: 0, octets: 4, form: "integer" },
       kind: { at: 4, octets: 1, form: "integer" },
       flags: { at: 5, octets: 1, form: "integer" },
       zero: { at: 6, octets: 2, form: "integer" },
       sequence: { at: 8, octets: 4, form: "integer" },
+      zero2: { at: 12, octets: 4, form: "integer" },
+      freshUntilNs: { at: 16, octets: 8, form: "integer" },
     },
   },
   floodKey: {
@@ -296,6 +317,19 @@ export const LAYOUTS = {
       member: { at: 4, octets: 96, form: "structs", of: "groupMember" },
     },
   },
+  learnedKey: {
+    octets: 4,
+    fields: {
+      network: { at: 0, octets: 4, form: "integer" },
+    },
+  },
+  learnedRow: {
+    octets: 8,
+    fields: {
+      count: { at: 0, octets: 4, form: "integer" },
+      tally: { at: 4, octets: 4, form: "integer" },
+    },
+  },
   peerInKey: {
     octets: 16,
     fields: {
@@ -339,11 +373,11 @@ export const LAYOUTS = {
     },
   },
   settingsRow: {
-    octets: 8,
+    octets: 12,
     fields: {
       hashSeed: { at: 0, octets: 4, form: "integer" },
       vxlanPort: { at: 4, octets: 2, form: "integer" },
-      zero: { at: 6, octets: 2, form: "integer" },
+      gatewayMac: { at: 6, octets: 6, form: "octets" },
     },
   },
   sourceKey: {
@@ -364,11 +398,13 @@ export const LAYOUTS = {
     },
   },
   vniInRow: {
-    octets: 12,
+    octets: 20,
     fields: {
       network: { at: 0, octets: 4, form: "integer" },
       mtu: { at: 4, octets: 4, form: "integer" },
       flags: { at: 8, octets: 4, form: "integer" },
+      ageSeconds: { at: 12, octets: 4, form: "integer" },
+      macsMax: { at: 16, octets: 4, form: "integer" },
     },
   },
   vtepKey: {

@@ -11,6 +11,7 @@ const TABLES: readonly Row["table"][] = [
   "vtep",
   "peer",
   "peer_in",
+  "multicast",
   "admit",
   "vni_in",
   "port",
@@ -43,6 +44,8 @@ function keyOf(row: Row): Key {
       return [row.peer];
     case "peer_in":
       return [addressOctets(row.address)];
+    case "multicast":
+      return [row.peer];
     case "admit":
       return [row.peer, row.network];
     case "vni_in":

@@ -6,13 +6,25 @@ import type { Row } from "./rows.ts";
  * order of the list, at every depth.
  */
 const keysByTable: Readonly<Record<Row["table"], readonly string[]>> = {
-  settings: ["hashSeed", "vxlanPort"],
+  settings: ["hashSeed", "vxlanPort", "gatewayMac"],
   uplink: ["interface", "mtu"],
   vtep: ["address", "shared"],
   peer: ["peer", "host", "family", "local", "remote", "mtu"],
   peer_in: ["address", "peer"],
-  admit: ["peer", "network", "dscpKeep"],
-  vni_in: ["vtep", "encapsulation", "vni", "network", "mtu", "dscp", "unknownUnicast"],
+  multicast: ["peer", "group", "family", "local", "interface", "mtu", "shared"],
+  admit: ["peer", "network", "dscpKeep", "learnedGroup"],
+  vni_in: [
+    "vtep",
+    "encapsulation",
+    "vni",
+    "network",
+    "mtu",
+    "dscp",
+    "unknownUnicast",
+    "learning",
+    "ageSeconds",
+    "macsMax",
+  ],
   port: ["port", "tenant", "name", "networkName", "network", "interface", "attachment", "mtu"],
   attach: [
     "interface",

@@ -15,6 +15,8 @@ export interface SettingsRow {
   readonly table: "settings";
   readonly hashSeed: number;
   readonly vxlanPort: number;
+  /** Of the fabric's distributed gateways; null: none. */
+  readonly gatewayMac: string | null;
 }
 
 /** An underlay interface of this host. */
@@ -50,16 +52,41 @@ export interface PeerInRow {
   readonly peer: number;
 }
 
+/** An underlay group to which this host sends, and in which it is: a peer that is everybody. */
+export interface MulticastRow {
+  readonly table: "multicast";
+  readonly peer: number;
+  readonly group: string;
+  readonly family: FamilyName;
+  readonly local: string;
+  /** The uplink on which it is sent and joined. */
+  readonly interface: string;
+  readonly mtu: number;
+  /** Another overlay uses our addresses, and may be in the group too. */
+  readonly shared: boolean;
+}
+
 export interface AdmitRow {
   readonly table: "admit";
   readonly peer: number;
   readonly network: number;
   /** His outer DSCP says nothing about the inner one: not a weft host. */
   readonly dscpKeep: boolean;
+  /** Next-hop group of the MACs that are learned from him there; null: none are. */
+  readonly learnedGroup: number | null;
+}
+
+/** How a network learns where MACs are from the frames that come in. */
+export interface Learning {
+  /** Life of a MAC from its last frame. */
+  readonly ageSeconds: number;
+  /** The most MACs that it learns on one host. */
+  readonly macsMax: number;
 }
 
 export interface VniInRow {
   readonly table: "vni_in";
+  /** A tunnel address of ours, or a group that we are in. */
   readonly vtep: string;
   readonly encapsulation: EncapsulationName;
   readonly vni: number;
@@ -67,6 +94,8 @@ export interface VniInRow {
   readonly mtu: number;
   readonly dscp: "uniform" | "pipe";
   readonly unknownUnicast: "flood" | "drop";
+  /** Null: endpoints are declared. */
+  readonly learning: Learning | null;
 }
 
 /** A local port as a destination. `tenant` and `name` are for people, counters and events. */
@@ -158,6 +187,7 @@ export type Row =
   | VtepRow
   | PeerRow
   | PeerInRow
+  | MulticastRow
   | AdmitRow
   | VniInRow
   | PortRow
@@ -171,7 +201,7 @@ export type Row =
 export type RowParts = ReadonlyMap<string, readonly Row[]>;
 
 /**
- * Ids already given on this host, by stable name: ports `tenant/name`, peers `host/family`, groups
+ * Ids already given on this host, by stable name: ports `tenant/name`, peers `host/family` and `group ADDRESS`, groups
  * `host/family/tenant/network/encapsulation`. A freed id is not given again before the space is used up.
  */
 export interface IdBook {

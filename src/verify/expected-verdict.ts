@@ -14,6 +14,8 @@ export interface HostTables {
   readonly floodByNetwork: ReadonlyMap<number, FloodRow>;
   /** One way in which each network arrives here. */
   readonly tunnelByNetwork: ReadonlyMap<number, VniInRow>;
+  /** Networks that learn where MACs are: what the rows do not say of one, the wire may have. */
+  readonly learns: ReadonlySet<number>;
   /** Ids of ports whose frames to unknown MACs are dropped. */
   readonly dropsUnknown: ReadonlySet<number>;
 }
@@ -23,36 +25,42 @@ export function hostTables(rows: readonly Row[]): HostTables {
   const fdbByMac = new Map<string, FdbRow>();
   const floodByNetwork = new Map<number, FloodRow>();
   const tunnelByNetwork = new Map<number, VniInRow>();
+  const learns = new Set<number>();
   const dropsUnknown = new Set<number>();
   for (const row of rows) {
     if (row.table === "port") portsByName.set(`${row.tenant}/${row.name}`, row);
     else if (row.table === "fdb") fdbByMac.set(`${row.network} ${row.mac}`, row);
     else if (row.table === "flood") floodByNetwork.set(row.network, row);
-    else if (row.table === "vni_in") tunnelByNetwork.set(row.network, row);
-    else if (row.table === "attach" && row.unknownUnicast === "drop") dropsUnknown.add(row.port);
+    else if (row.table === "vni_in") {
+      tunnelByNetwork.set(row.network, row);
+      if (row.learning) learns.add(row.network);
+    } else if (row.table === "attach" && row.unknownUnicast === "drop") dropsUnknown.add(row.port);
   }
-  return { portsByName, fdbByMac, floodByNetwork, tunnelByNetwork, dropsUnknown };
+  return { portsByName, fdbByMac, floodByNetwork, tunnelByNetwork, learns, dropsUnknown };
 }
 
-/** The verdict on a sound frame from port `source` ("tenant/name", of this host) to `destinationMac`. */
-export function expectedVerdict(
+/** The verdicts that a sound frame from port `source` ("tenant/name", of this host) to `destinationMac` may get. */
+export function expectedVerdicts(
   tables: HostTables,
   source: string,
   destinationMac: string,
-): VerdictName {
+): readonly VerdictName[] {
   const port = tables.portsByName.get(source);
   invariant(port !== undefined, `${source} is not a port of this host`);
   const isGroup = (Number.parseInt(destinationMac.slice(0, 2), 16) & 1) === 1;
   const known = isGroup
     ? undefined
     : tables.fdbByMac.get(`${port.network} ${destinationMac.toLowerCase()}`);
-  if (known === undefined)
-    return !isGroup && tables.dropsUnknown.has(port.port)
-      ? "unknown-unicast"
-      : floodVerdict(tables.floodByNetwork.get(port.network), port.port);
-  if (known.kind === "drop") return "fdb-drop";
-  if (known.kind === "group") return "encapsulated";
-  return known.target === port.port ? "hairpin" : "delivered";
+  if (known === undefined) {
+    const unknown =
+      !isGroup && tables.dropsUnknown.has(port.port)
+        ? "unknown-unicast"
+        : floodVerdict(tables.floodByNetwork.get(port.network), port.port);
+    return !isGroup && tables.learns.has(port.network) ? [unknown, "encapsulated"] : [unknown];
+  }
+  if (known.kind === "drop") return ["fdb-drop"];
+  if (known.kind === "group") return ["encapsulated"];
+  return [known.target === port.port ? "hairpin" : "delivered"];
 }
 
 function floodVerdict(flood: FloodRow | undefined, sender: number): VerdictName {

@@ -12,8 +12,8 @@ export type Observed = "allow" | "deny" | "unproven";
 
 export interface Evidence {
   readonly intended: Intended;
-  /** What the source's rows demand; null where the source has no datapath of ours. */
-  readonly expected: VerdictName | null;
+  /** What the source's rows allow; none where the source has no datapath of ours. */
+  readonly expected: readonly VerdictName[];
   readonly arrived: boolean;
   /** Seen at the source's port; null: not seen. */
   readonly verdict: VerdictName | null;
@@ -51,7 +51,7 @@ export function judge(evidence: Evidence): Observed {
   if (verdict === null || control === null) return "unproven";
   // A probe that should have arrived and did not is refused, whatever verdict says so.
   if (intended === "allow") return "deny";
-  return verdict === expected ? "deny" : "unproven";
+  return expected.includes(verdict) ? "deny" : "unproven";
 }
 
 export function summarize(probes: readonly ProbeResult[]): MatrixSummary {

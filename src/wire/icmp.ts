@@ -1,44 +1,74 @@
 /**
- * Echo requests of ICMP (RFC 792, type 8) and ICMPv6 (RFC 4443 section 4.1, type 128). 8 octets and the data.
- * Leaves out: every other type; neighbour discovery is nd.ts.
+ * ICMP, RFC 792, and ICMPv6, RFC 4443: type, code, and a body that goes to the end of the packet; and the body of
+ * an echo. Leaves out: the bodies of errors. Those of neighbour discovery are nd.ts'.
  */
 import { checksumOf, type Endpoints, sumOctets, sumPseudoHeader } from "./checksum.ts";
 import { IP_PROTOCOL } from "./ipv4.ts";
 import { emitOctets } from "./octets.ts";
+import type { Reader } from "./reader.ts";
 
-export interface EchoRequest {
-  readonly identifier: number;
-  readonly sequence: number;
-  readonly data: Uint8Array;
+export interface IcmpMessage {
+  readonly type: number;
+  readonly code: number;
+  /** Everything behind the checksum. */
+  readonly body: Uint8Array;
 }
 
-const ECHO_OCTETS = 8;
+export const ICMP_ECHO_REQUEST = 8;
+export const ICMP_ECHO_REPLY = 0;
+export const ICMPV6_ECHO_REQUEST = 128;
+export const ICMPV6_ECHO_REPLY = 129;
+const BODY_AT = 4;
 
-/** Writes an ICMP echo request and its data at `at` and returns the offset after them. */
-export function emitEcho(out: DataView, at: number, echo: EchoRequest): number {
-  const end = emitEchoFields(out, at, 8, echo);
+/** Reads to the end of what is left, of either family. */
+export function parseIcmp(r: Reader): IcmpMessage {
+  const type = r.u8();
+  const code = r.u8();
+  r.skip(2);
+  return { type, code, body: r.octets(r.left) };
+}
+
+/** Writes an ICMP message with its checksum at `at` and returns the offset after it. */
+export function emitIcmp(out: DataView, at: number, message: IcmpMessage): number {
+  const end = emitFields(out, at, message);
   out.setUint16(at + 2, checksumOf(sumOctets(out, at, end - at)));
   return end;
 }
 
 /** The same for ICMPv6, whose checksum covers the addresses. */
-export function emitEcho6(
+export function emitIcmp6(
   out: DataView,
   at: number,
   endpoints: Endpoints,
-  echo: EchoRequest,
+  message: IcmpMessage,
 ): number {
-  const end = emitEchoFields(out, at, 128, echo);
+  const end = emitFields(out, at, message);
   const pseudo = sumPseudoHeader(endpoints, IP_PROTOCOL.icmpv6, end - at);
   out.setUint16(at + 2, checksumOf(sumOctets(out, at, end - at, pseudo)));
   return end;
 }
 
-function emitEchoFields(out: DataView, at: number, type: number, echo: EchoRequest): number {
-  out.setUint8(at, type);
-  out.setUint8(at + 1, 0);
+function emitFields(out: DataView, at: number, message: IcmpMessage): number {
+  out.setUint8(at, message.type);
+  out.setUint8(at + 1, message.code);
   out.setUint16(at + 2, 0);
-  out.setUint16(at + 4, echo.identifier);
-  out.setUint16(at + 6, echo.sequence);
-  return emitOctets(out, at + ECHO_OCTETS, echo.data);
+  return emitOctets(out, at + BODY_AT, message.body);
+}
+
+/** The body of an echo request or reply, of either family. */
+export interface Echo {
+  readonly identifier: number;
+  readonly sequence: number;
+  readonly data: Uint8Array;
+}
+
+export function parseEcho(r: Reader): Echo {
+  return { identifier: r.u16(), sequence: r.u16(), data: r.octets(r.left) };
+}
+
+/** Writes the body at `at` and returns the offset after it. */
+export function emitEcho(out: DataView, at: number, echo: Echo): number {
+  out.setUint16(at, echo.identifier);
+  out.setUint16(at + 2, echo.sequence);
+  return emitOctets(out, at + 4, echo.data);
 }

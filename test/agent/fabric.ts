@@ -149,8 +149,17 @@ export class Fabric {
     program: readonly string[],
     ...words: readonly string[]
   ): AgentProcess {
+    return this.#launch(host, [...program, WEFT], words);
+  }
+
+  /** An agent of another release, whose program is `weft`. */
+  startFrom(host: HostName, weft: string): AgentProcess {
+    return this.#launch(host, [weft], []);
+  }
+
+  #launch(host: HostName, program: readonly string[], words: readonly string[]): AgentProcess {
     const own = [...this.agentWords(host), ...(this.#options.agent ?? []), ...words];
-    const agent = new AgentProcess(this.namespace(host), [...program, WEFT, ...own]);
+    const agent = new AgentProcess(this.namespace(host), [...program, ...own]);
     this.#agents.set(host, agent);
     return agent;
   }

@@ -4,10 +4,13 @@
  * intent about something else. WEFT_REPEATS=20 is the long run.
  */
 import assert from "node:assert/strict";
-import { existsSync, renameSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { before, test } from "node:test";
-import { Fabric, type HostName, portDocument, sleep } from "./fabric.ts";
+import { after, before, test } from "node:test";
+import { LIMIT } from "../../src/rows/abi.generated.ts";
+import { Fabric, type HostName, portDocument, sleep, WEFT } from "./fabric.ts";
+import { buildRelease, type Release } from "./release.ts";
 import { buildFlows, Traffic } from "./traffic.ts";
 import { buildVariant, programTags } from "./variant.ts";
 
@@ -15,15 +18,23 @@ const REPEATS = Number(process.env.WEFT_REPEATS ?? "2");
 const HOSTS: readonly HostName[] = ["h1", "h2"];
 
 let flows = "";
+let release: Release;
+const directory = mkdtempSync(join(tmpdir(), "weft-t-release-"));
 before(() => {
   flows = buildFlows();
+  release = buildRelease(directory);
 });
+after(() => rmSync(directory, { recursive: true }));
+
+const layoutsPinned = (fabric: Fabric, host: HostName): readonly string[] =>
+  readdirSync(fabric.pins(host)).filter((name) => /^v\d+$/.test(name));
 
 interface Run {
   readonly fabric: Fabric;
   readonly turn: number;
   /** Objects with other instructions. */
   readonly variant: string;
+  readonly release: Release;
 }
 
 const both = async (act: (host: HostName) => Promise<unknown>): Promise<void> => {
@@ -54,16 +65,24 @@ const events: Readonly<Record<string, (run: Run) => Promise<void>>> = {
         assert.notEqual(tag, before[i]?.get(name), `${host} ${name} runs the old instructions`);
     }
   },
-  "upgrade to another map layout": async ({ fabric }) => {
-    await both((host) => fabric.agent(host).stop("SIGKILL"));
-    // To the next agent these are the maps of another version, with that version's programs at work on them.
-    for (const host of HOSTS)
-      renameSync(join(fabric.pins(host), "v1"), join(fabric.pins(host), "v0"));
-    await both((host) => fabric.start(host).ready());
-    for (const host of HOSTS) {
-      assert.ok(existsSync(join(fabric.pins(host), "v1", "fdb")));
-      assert.ok(!existsSync(join(fabric.pins(host), "v0")), "the old maps are still pinned");
+  "upgrade to another map layout, and back": async ({ fabric, release }) => {
+    for (const { weft, abi } of [release, { weft: WEFT, abi: LIMIT.WEFT_ABI }]) {
+      await both((host) => fabric.agent(host).stop("SIGKILL"));
+      await both((host) => fabric.startFrom(host, weft).ready());
+      for (const host of HOSTS) assert.deepEqual(layoutsPinned(fabric, host), [`v${abi}`]);
     }
+  },
+  "an upgrade to another map layout that is killed on its way": async ({ fabric, release }) => {
+    await both((host) => fabric.agent(host).stop("SIGKILL"));
+    for (let delayMs = 50; delayMs < 1000; delayMs += 150)
+      await both(async (host) => {
+        const half = fabric.startFrom(host, release.weft);
+        await sleep(delayMs);
+        await half.stop("SIGKILL");
+      });
+    // Who comes next finds a whole set in force, and goes on: here it is the old release.
+    await both((host) => fabric.startFrom(host, WEFT).ready());
+    for (const host of HOSTS) assert.deepEqual(layoutsPinned(fabric, host), [`v${LIMIT.WEFT_ABI}`]);
   },
   "an intent about something else": async ({ fabric, turn }) => {
     const device = `port-x${turn}`;
@@ -92,7 +111,7 @@ for (const [encapsulation, underlay] of [
       for (let turn = 0; turn < REPEATS; turn++) {
         const traffic = await Traffic.start(fabric, "a", flows);
         await sleep(200);
-        await event({ fabric, turn, variant });
+        await event({ fabric, turn, variant, release });
         await sleep(200);
         const { sent, ...bad } = await traffic.stop();
         assert.deepEqual(

@@ -5,6 +5,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { closeBpfFd, linkIfindex, openPinned } from "../../src/kernel/bpf.ts";
+import { LIMIT } from "../../src/rows/abi.generated.ts";
 import { eventually, Fabric, isUp, portDocument, type Status, sleep } from "./fabric.ts";
 import { headroomOf } from "./link-headroom.ts";
 import { bpftool } from "./variant.ts";
@@ -14,7 +15,8 @@ interface MapEntry {
   readonly value: readonly string[];
 }
 
-const table = (fabric: Fabric, name: string): string => join(fabric.pins("h1"), "v1", name);
+const table = (fabric: Fabric, name: string): string =>
+  join(fabric.pins("h1"), `v${LIMIT.WEFT_ABI}`, name);
 const entries = (fabric: Fabric, name: string): readonly MapEntry[] =>
   bpftool("map", "dump", "pinned", table(fabric, name));
 
@@ -58,6 +60,7 @@ const damages: Readonly<Record<string, (fabric: Fabric) => void>> = {
   "a port's ARP is turned on": (fabric) => void fabric.ip("h1", "link set port-a arp on"),
   "the headroom bridge is deleted": (fabric) => void fabric.ip("h1", "link delete weft-room"),
   "the idle device is deleted": (fabric) => void fabric.ip("h1", "link delete weft-idle4789"),
+  "the idle device is set down": (fabric) => void fabric.ip("h1", "link set weft-idle4789 down"),
 };
 
 /** 0 when it is detached. */

@@ -64,7 +64,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   },
   "a datapath that is none": {
     given: (f) => {
-      for (const name of ["from-port", "from-underlay", "idle-device"])
+      for (const name of ["from-port", "from-underlay", "idle-device", "sweep"])
         writeFileSync(join(f.directory, `${name}.bpf.o`), "no object");
       return f.start("h1", "--objects", f.directory);
     },
@@ -95,8 +95,8 @@ const refusals: Readonly<Record<string, Refusal>> = {
     given: (f) => write(f, "{kind: Fabric"),
     exit: 1,
     says: [
-      /^\S+all\.yaml:1:14: error yaml-syntax: /m,
-      /2 errors in the intent: nothing is applied/,
+      /^\S+all\.yaml:1:14: error yaml-syntax: .* \(fix: add what is missing\)$/m,
+      /1 error in the intent: nothing is applied/,
     ],
   },
   "an unknown field": {

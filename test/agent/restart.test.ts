@@ -4,6 +4,7 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { test } from "node:test";
 import { readState } from "../../src/agent/state.ts";
+import { LIMIT } from "../../src/rows/abi.generated.ts";
 import { eventually, Fabric, portDocument, sleep } from "./fabric.ts";
 import { bpftool } from "./variant.ts";
 
@@ -17,7 +18,7 @@ const readIds = async (fabric: Fabric): Promise<Readonly<Record<string, number>>
 
 /** Networks by port id, of the rows that say what a port may send. */
 function networksByPort(fabric: Fabric): ReadonlyMap<number, number> {
-  const path = join(fabric.pins("h1"), "v1", "attach");
+  const path = join(fabric.pins("h1"), `v${LIMIT.WEFT_ABI}`, "attach");
   const entries: readonly { readonly value: readonly string[] }[] = bpftool(
     ...["map", "dump", "pinned", path],
   );

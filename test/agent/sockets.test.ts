@@ -6,6 +6,7 @@ import { request } from "node:http";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { LIMIT } from "../../src/rows/abi.generated.ts";
 import { eventually, Fabric, sleep, WEFT } from "./fabric.ts";
 import { bpftool } from "./variant.ts";
 
@@ -255,6 +256,23 @@ test("status: exit 0 when all is in force, 1 and the reason when not", async (t)
   const bad = weft(fabric, "status");
   assert.equal(bad.exit, 1);
   assert.match(bad.out, /uplink up0: its MTU is 1550, the intent counts on 1600 \(fix: set /);
+  fabric.ip("h1", "link set up0 mtu 1600");
+  await fabric.until("h1", "it is right again", (s) => s.problems.length === 0);
+  assert.equal(weft(fabric, "status").exit, 0);
+
+  fabric.ip("h1", "route add blackhole 192.0.2.2/32");
+  await fabric.until("h1", "the peer is lost", (s) => s.unreachableHosts.length > 0);
+  const alone = weft(fabric, "status");
+  assert.equal(alone.exit, 1);
+  assert.match(alone.out, /^ {2}no way to host h2$/m);
+  fabric.ip("h1", "route del blackhole 192.0.2.2/32");
+  await fabric.until("h1", "the peer is back", (s) => s.unreachableHosts.length === 0);
+
+  fabric.ip("h1", "link delete port-a");
+  await fabric.until("h1", "the port is gone", (s) => s.ports.some((p) => p.state === "absent"));
+  const short = weft(fabric, "status");
+  assert.equal(short.exit, 1);
+  assert.match(short.out, /^ {2}1 of 2 ports in force\n {2}a\/p1: port-a is absent$/m);
 });
 
 test("a trace tells every frame of a port, and ends with the agent", async (t) => {
@@ -279,7 +297,7 @@ test("a trace tells every frame of a port, and ends with the agent", async (t) =
     assert.ok(pings.every((f) => f.hook === "from-port" && f.port === "a/p1"));
   });
   const flags = (): readonly number[] => {
-    const path = join(fabric.pins("h1"), "v1", "attach");
+    const path = join(fabric.pins("h1"), `v${LIMIT.WEFT_ABI}`, "attach");
     const rows: readonly { readonly value: readonly string[] }[] = bpftool(
       ...["map", "dump", "pinned", path],
     );

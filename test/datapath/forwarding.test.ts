@@ -1,10 +1,9 @@
 /**
- * Workloads that forward, and workloads with tunnels of their own: what they send on carries the state of the
- * tunnel that it came by, and must be encapsulated again all the same. Streams and datagrams, octets equal. Needs
- * root.
+ * Workloads that forward: what they send on carries the state of the tunnel that it came by, and must be
+ * encapsulated again all the same. Streams and datagrams, octets equal. Needs root.
  */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { type Intent, Lab } from "./live.ts";
 
 /** Two networks of each encapsulation; the router has a port in each, clients are in the first, servers in the second. */
@@ -148,38 +147,4 @@ test("nothing that was forwarded was lost to its old tunnel state", () => {
     for (const verdict of ["encap-failed", "decap-failed", "gso-unsupported", "too-big"] as const)
       assert.equal(counted[verdict], undefined, `${host} ${verdict}`);
   }
-});
-
-describe("a tenant's own VXLAN between two ports", () => {
-  for (const [network, sums] of [
-    ["v1", "noudpcsum"],
-    ["v1", "udpcsum"],
-    ["n1", "noudpcsum"],
-    ["n1", "udpcsum"],
-  ] as const)
-    test(`in ${network}, with ${sums} and segmentation left to later`, async () => {
-      const i = index(network);
-      const ends = (["client", "server"] as const).map((role) => ({
-        role,
-        n: numberOf(role),
-        ...lab.port(`${network}-${role}`),
-      }));
-      for (const { namespace, interface: device, n } of ends)
-        lab.ip(
-          namespace,
-          `link add own type vxlan id 7 local 10.${i}.0.${n} remote 10.${i}.0.${4 - n} dstport 4789 ${sums} dev ${device}`,
-          `address add 172.16.0.${n}/24 dev own`,
-          "link set own up",
-        );
-      try {
-        const [client] = ends;
-        assert.ok(client);
-        const features = await lab.exec(client.namespace, "ethtool", "-k", "own");
-        assert.match(features, /tcp-segmentation-offload: on/);
-        await lab.echo(client.namespace, "udp", "172.16.0.3", 1400);
-        await lab.echo(client.namespace, "tcp", "172.16.0.3", 16 << 20);
-      } finally {
-        for (const { namespace } of ends) lab.ip(namespace, "link delete own");
-      }
-    });
 });

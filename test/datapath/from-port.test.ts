@@ -1,7 +1,12 @@
 /** What a workload may send, and where it goes: every guard and every lookup of from_port. Needs root. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { ATTACH_FLAG, VERDICTS, type VerdictName } from "../../src/rows/abi.generated.ts";
+import {
+  ATTACH_FLAG,
+  SOURCE_KIND,
+  VERDICTS,
+  type VerdictName,
+} from "../../src/rows/abi.generated.ts";
 import { integerOf, octetsOf, pack } from "../../src/rows/pack.ts";
 import {
   arp,
@@ -97,6 +102,21 @@ test("further prefixes by longest match, of that port alone", () => {
   for (const from of ["10.10.0.0", "10.8.0.1", "0.0.0.0"]) refused("source-ipv4", over4(from));
   for (const from of ["fd09:1::1", "fe80::1", "::ffff:10.8.0.1", "::ffff:10.9.0.1"])
     refused("source-ipv6", over6(from));
+});
+
+test("a short IPv6 prefix covers no IPv4 address, though tables hold them mapped", () => {
+  const kind = SOURCE_KIND.SOURCE_IPV6_ONLY;
+  rig.addSource(1, "::", 16, kind);
+  withFlags(ATTACH_FLAG.ATTACH_SOURCES);
+  for (const from of ["::2", "::ffff:0:0:1"]) delivered(over6(from));
+  for (const from of ["10.1.0.2", "203.0.113.9"]) refused("source-ipv4", over4(from));
+  refused(
+    "source-arp",
+    send(0x0806, arp({ senderMac: ME, sender: "10.1.0.2", target: "10.1.0.3" })),
+  );
+  rig.addSource(1, "203.0.113.0", 96 + 24);
+  delivered(over4("203.0.113.9"));
+  refused("source-ipv4", over4("10.1.0.2"));
 });
 
 test("any address of a family, for a forwarding workload; the other family is as guarded as before", () => {

@@ -167,6 +167,7 @@ describe("what is none of ours passes untouched", () => {
       ethernet(WIRE, 0x86dd, ip6({ ...plain6, next: 17 }, udp(4789, 4790, filler(40)))),
       ethernet(WIRE, 0x88cc, filler(46)),
       ethernet(WIRE, 0x0800, [0x65], filler(60)),
+      ethernet(WIRE, 0x86dd, [0x45], viaVxlan6(inner()).slice(15)),
       ethernet(WIRE, 0x0800, [0x44], filler(60)),
     ])
       passed(frame);

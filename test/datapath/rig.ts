@@ -7,16 +7,23 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { AdjacencyBook } from "../../src/agent/adjacency-book.ts";
+import { bind } from "../../src/agent/bind.ts";
+import type { NextHop } from "../../src/agent/facts.ts";
 import { mappedOctets } from "../../src/base/ip.ts";
 import {
+  attachTcxIngress,
   BpfMap,
+  closeBpfFd,
   cpuCount,
   type LoadedObject,
   loadBpfObject,
   runProgram,
 } from "../../src/kernel/bpf.ts";
 import { interfaceIndex } from "../../src/kernel/libc.ts";
+import { readLinks } from "../../src/kernel/links.ts";
 import { withNamespace } from "../../src/kernel/namespace.ts";
+import { NetlinkSocket } from "../../src/kernel/netlink.ts";
 import { PacketSocket } from "../../src/kernel/packet-socket.ts";
 import { EventRing } from "../../src/kernel/ring.ts";
 import {
@@ -24,11 +31,13 @@ import {
   FAMILY,
   FLOOD_LIST,
   LAYOUTS,
+  SOURCE_KIND,
   TARGET_KIND,
   VERDICTS,
   type VerdictName,
 } from "../../src/rows/abi.generated.ts";
 import { integerOf, type LayoutName, pack, type Values } from "../../src/rows/pack.ts";
+import type { Row } from "../../src/rows/rows.ts";
 import { must } from "../kernel/scratch.ts";
 import { ip, mac } from "./frame.ts";
 
@@ -50,6 +59,7 @@ const SHAPES = {
   flood: ["floodKey", "floodRow"],
   flood_member: ["floodMemberKey", "floodMemberRow"],
   bucket: ["bucketKey", "bucketRow"],
+  learned: ["learnedKey", "learnedRow"],
 } as const;
 
 type TableName = keyof typeof SHAPES;
@@ -69,12 +79,13 @@ export const NEXT = -1;
 export const DROP = 2;
 export const REDIRECT = 7;
 
-export type Hook = "port" | "uplink" | "idle";
+export type Hook = "port" | "uplink" | "idle" | "sweep";
 
 const PROGRAMS = {
   port: ["from-port.bpf.o", "from_port"],
   uplink: ["from-underlay.bpf.o", "from_underlay"],
   idle: ["idle-device.bpf.o", "idle_device"],
+  sweep: ["sweep.bpf.o", "sweep"],
 } as const;
 
 const u32 = (value: number): Uint8Array => {
@@ -94,6 +105,7 @@ export class Rig {
   readonly #maps = new Map<string, BpfMap>();
   readonly #ifindexes = new Map<string, number>();
   readonly #sockets: PacketSocket[] = [];
+  readonly #links: number[] = [];
   #isInside = false;
   #before: readonly (readonly [number, number])[] = [];
   #ring: EventRing | null = null;
@@ -135,6 +147,7 @@ export class Rig {
 
   close(): void {
     for (const socket of this.#sockets) socket.close();
+    for (const link of this.#links) closeBpfFd(link);
     this.#ring?.close();
     for (const object of this.#objects) object.close();
     execFileSync("umount", [this.#pins]);
@@ -183,18 +196,27 @@ export class Rig {
     must(this.#table(table).set(key, pack<LayoutName>(SHAPES[table][1], row)));
   }
 
+  get(table: TableName, key: Uint8Array): Uint8Array | null {
+    return this.#table(table).get(key);
+  }
+
   remove(table: TableName, key: Uint8Array): void {
     must(this.#table(table).delete(key));
   }
 
   /** A source prefix; `bits` of the 128 of a mapped address. */
-  addSource(port: number, address: string, bits: number): void {
+  addSource(
+    port: number,
+    address: string,
+    bits: number,
+    kind: number = SOURCE_KIND.SOURCE_ANY,
+  ): void {
     const key = pack("sourceKey", {
       prefixBits: 32 + bits,
       port,
       address: mappedOctets({ octets: ip(address) }),
     });
-    must(this.#map("source", LAYOUTS.sourceKey.octets, 4, false).set(key, u32(1)));
+    must(this.#map("source", LAYOUTS.sourceKey.octets, 4, false).set(key, u32(kind)));
   }
 
   /** All in one call: a row of every CPU beside one another. */
@@ -246,6 +268,17 @@ export class Rig {
     return { action, delta: counted.packets, octets };
   }
 
+  /** Puts a program on an interface, as an agent does; what is sent on the socket arrives there. */
+  live(hook: Hook, on: InterfaceName): PacketSocket {
+    const [, program] = PROGRAMS[hook];
+    const fd = this.#objects.map((o) => o.programFds.get(program)).find((f) => f !== undefined);
+    assert.ok(fd !== undefined);
+    this.#links.push(must(this.inside(() => attachTcxIngress(fd, this.ifindex(on)))));
+    const socket = must(this.inside(() => PacketSocket.open(`far-${on}`)));
+    this.#sockets.push(socket);
+    return socket;
+  }
+
   /** Everything that comes out at the far ends from now on. */
   listen(
     ...names: readonly InterfaceName[]
@@ -282,6 +315,40 @@ export class Rig {
       toPackets: sum("toPackets"),
       dropped: sum("dropped"),
     };
+  }
+
+  /** Rows as an agent writes them; next hops by a peer's tunnel address. */
+  writeRows(rows: readonly Row[], nextHopsByRemote: ReadonlyMap<string, readonly NextHop[]>): void {
+    const links = this.inside(() => {
+      const on = must(NetlinkSocket.open());
+      try {
+        return must(readLinks(on));
+      } finally {
+        on.close();
+      }
+    });
+    const linksByName = new Map(links.map((link) => [link.name, link]));
+    const { tables, floods } = bind({
+      rows,
+      facts: { linksByName, nextHopsByRemote, refusals: [] },
+      adjacencies: new AdjacencyBook(),
+      traced: new Set(),
+      freshUntilNs: FOR_EVER_NS,
+    });
+    for (const [table, entries] of tables)
+      for (const { key, row } of entries.values()) {
+        const map =
+          table === "source"
+            ? this.#map("source", LAYOUTS.sourceKey.octets, 4, false)
+            : this.#table(table);
+        must(map.set(key, row));
+      }
+    for (const [network, { lists, ...budget }] of floods)
+      this.setFlood(
+        network,
+        lists.map((members) => members.map(({ target }) => target)),
+        budget,
+      );
   }
 
   // What most tests stand on.
@@ -372,13 +439,13 @@ export class Rig {
       dmac: mac(NEXT_HOP),
       smac: mac(UPLINK),
       nextHop: mappedOctets({ octets: ip("192.0.2.2") }),
-      freshUntilNs: 1n << 62n,
+      freshUntilNs: FOR_EVER_NS,
       ...values,
     });
   }
 
-  setAdmit(peer: number, network: number, flags: number): void {
-    this.set("admit", pack("admitKey", { peer, network }), { flags });
+  setAdmit(peer: number, network: number, flags: number, group = 0): void {
+    this.set("admit", pack("admitKey", { peer, network }), { flags, group });
   }
 
   setVniIn(values: {
@@ -388,6 +455,8 @@ export class Rig {
     readonly network?: number;
     readonly mtu?: number;
     readonly flags?: number;
+    readonly ageSeconds?: number;
+    readonly macsMax?: number;
   }): void {
     const { vtep = LOCAL.ipv4, encapsulation = "vxlan", vni = NETWORK } = values;
     const key = pack("vniInKey", {
@@ -395,8 +464,8 @@ export class Rig {
       vni,
       encapsulation: ENCAPSULATION_NUMBER[encapsulation],
     });
-    const { network = NETWORK, mtu = 1500, flags = 0 } = values;
-    this.set("vni_in", key, { network, mtu, flags });
+    const { network = NETWORK, mtu = 1500, flags = 0, ageSeconds = 0, macsMax = 0 } = values;
+    this.set("vni_in", key, { network, mtu, flags, ageSeconds, macsMax });
   }
 
   /** Lists by FLOOD_LIST, each of ports or peers. */
@@ -418,6 +487,8 @@ export class Rig {
   }
 }
 
+/** CLOCK_MONOTONIC does not get there. */
+export const FOR_EVER_NS: bigint = 1n << 62n;
 export const SEED = 0x5eed1234;
 export const NETWORK = 11_000;
 export const OTHER_NETWORK = 12_000;

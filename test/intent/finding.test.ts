@@ -33,12 +33,32 @@ interface Case {
 }
 
 const port = (spec: string): string => documentText("Port", "a/p3", spec);
+const multicast = (name: string, spec: string): string =>
+  documentText("Network", `a/${name}`, `{bum: multicast, ${spec}}`);
 const P3 = "network: n, host: h1, interface: w3, mac: '02:00:00:00:00:03'";
 const cases: readonly Case[] = [
   { of: "a sound intent", documents: sound, findings: [] },
   {
     of: "yaml-syntax",
     documents: [...sound, "a: [1, 2\nb: 3\n"],
+    findings: ["error yaml-syntax - $"],
+    suggests: "indent what belongs together alike, and further than what it belongs to",
+  },
+  {
+    of: "yaml-syntax (tab)",
+    documents: [...sound, "a:\n\tb: 1\n"],
+    findings: ["error yaml-syntax - $"],
+    suggests: "indent with spaces",
+  },
+  {
+    of: "yaml-syntax (sign)",
+    documents: [...sound, "a: @b\n"],
+    findings: ["error yaml-syntax - $"],
+    suggests: "take it out, or put text that YAML takes for its own signs in quotes",
+  },
+  {
+    of: "yaml-syntax (in the only document, which is not told to be missing)",
+    documents: ["{kind: Fabric"],
     findings: ["error yaml-syntax - $"],
   },
   {
@@ -56,6 +76,7 @@ const cases: readonly Case[] = [
     of: "duplicate-key",
     documents: [...sound, "a: 1\na: 2\n"],
     findings: ["error duplicate-key - $"],
+    suggests: "keep one of the two",
   },
   {
     of: "not-a-document",
@@ -185,12 +206,11 @@ const cases: readonly Case[] = [
       documentText(
         "Network",
         "a/m",
-        "{vni: 5001, learning: evpn, bum: multicast, group: 239.1.10.0, ageSeconds: 9, macsMax: 9, inside: deny, vlan: 9, gateways: [10.0.0.1]}",
+        "{vni: 5001, learning: evpn, bum: multicast, group: 239.1.10.0, inside: deny, vlan: 9, gateways: [10.0.0.1]}",
       ),
     ],
     findings: [
       "warning not-supported-yet Fabric f $.spec.asn",
-      "warning not-supported-yet Fabric f $.spec.gatewayMac",
       "error not-supported-yet Port a/p2 $.spec.attachment",
       "error not-supported-yet Port a/p2 $.spec.vid",
       "error not-supported-yet Port a/p2 $.spec.rate",
@@ -199,10 +219,6 @@ const cases: readonly Case[] = [
       "warning not-supported-yet Host h3 $.spec.uplinks[0].secure",
       "error not-supported-yet Host h3 $.spec.udp6Checksum",
       "error not-supported-yet Network a/m $.spec.learning",
-      "error not-supported-yet Network a/m $.spec.bum",
-      "error not-supported-yet Network a/m $.spec.group",
-      "error not-supported-yet Network a/m $.spec.ageSeconds",
-      "error not-supported-yet Network a/m $.spec.macsMax",
       "error not-supported-yet Network a/m $.spec.inside",
       "warning not-supported-yet Network a/m $.spec.vlan",
       "warning not-supported-yet Network a/m $.spec.gateways",
@@ -215,8 +231,16 @@ const cases: readonly Case[] = [
     says: "reflectors",
   },
   {
+    of: "no-effect",
+    documents: [...sound, documentText("Network", "a/m", "{vni: 5001, ageSeconds: 9, macsMax: 9}")],
+    findings: [
+      "warning no-effect Network a/m $.spec.ageSeconds",
+      "warning no-effect Network a/m $.spec.macsMax",
+    ],
+  },
+  {
     of: "not-supported-yet (learning of the fabric)",
-    documents: spoiled(fabric, "numbering: rfc", "learning: flood-and-learn"),
+    documents: spoiled(fabric, "numbering: rfc", "learning: evpn"),
     findings: ["error not-supported-yet Fabric f $.spec.learning"],
   },
   {
@@ -538,6 +562,48 @@ const cases: readonly Case[] = [
     documents: spoiled(network, "10.0.0.0/24", "10.0.0.0/24, 10.0.0.128/25"),
     findings: ["error subnet-overlap Network a/n $.spec.subnets[1]"],
     says: "10.0.0.128/25 overlaps 10.0.0.0/24",
+  },
+  {
+    of: "group-illegal",
+    documents: [
+      ...sound,
+      documentText("Network", "a/m", "{group: 224.0.0.9, vni: 5001, bum: multicast}"),
+    ],
+    findings: ["error group-illegal Network a/m $.spec.group"],
+    says: "224.0.0.9 is of the link-local control block",
+    suggests: "leave it out: it is 239.1.25.161 then",
+  },
+  {
+    of: "no-effect (a group)",
+    documents: [...sound, documentText("Network", "a/m", "{vni: 5001, group: 239.9.9.9}")],
+    findings: ["warning no-effect Network a/m $.spec.group"],
+    says: "says 239.9.9.9, and the network floods by ingress replication",
+  },
+  {
+    of: "group-shared (a given one is another's derived)",
+    documents: [
+      ...sound,
+      multicast("m", "group: 239.1.25.162, vni: 5001"),
+      multicast("o", "vni: 5002"),
+    ],
+    findings: [
+      "warning group-shared Network a/m $.spec.group",
+      "warning group-shared Network a/o $.spec.group",
+    ],
+  },
+  {
+    of: "group-mac-shared (two groups)",
+    documents: [...sound, multicast("m", "vni: 5001"), multicast("o", "vni: 8393353")],
+    findings: [
+      "warning group-mac-shared Network a/m $.spec.group",
+      "warning group-mac-shared Network a/o $.spec.group",
+    ],
+    says: "239.1.25.161 has the MAC of a/o's 239.129.25.161, 01:00:5e:01:19:a1",
+  },
+  {
+    of: "group-mac-shared (the link's own)",
+    documents: [...sound, multicast("m", "group: 239.0.0.5, vni: 5001")],
+    findings: ["warning group-mac-shared Network a/m $.spec.group"],
   },
 ];
 

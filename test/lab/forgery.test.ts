@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { parseMac } from "../../src/base/mac.ts";
 import { emitForgery, type Forgery, type UnderlayHost } from "../../src/lab/forgery.ts";
 import type { VniInRow } from "../../src/rows/rows.ts";
-import { emitArp } from "../../src/wire/arp.ts";
+import { ARP_OPERATION, emitArp } from "../../src/wire/arp.ts";
 import { BROADCAST_MAC, ETHER_TYPE, emitEthernet } from "../../src/wire/ethernet.ts";
 import { dissect } from "./dissect.ts";
 
@@ -27,6 +27,7 @@ function forgery(encapsulation: VniInRow["encapsulation"], vtep: string): Forger
     mtu: 1400,
     dscp: "uniform",
     unknownUnicast: "flood",
+    learning: null,
   };
   return { from, to, tunnel, vxlanPort: 4789 };
 }
@@ -36,7 +37,7 @@ function inner(): Uint8Array {
   const out = new DataView(new ArrayBuffer(60));
   const header = { destination: BROADCAST_MAC, source: from.mac, etherType: ETHER_TYPE.arp };
   emitArp(out, emitEthernet(out, 0, header), {
-    operation: "request",
+    operation: ARP_OPERATION.request,
     senderMac: from.mac,
     senderAddress: Uint8Array.of(10, 0, 0, 1),
     targetMac: new Uint8Array(6),

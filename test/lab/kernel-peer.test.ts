@@ -1,8 +1,8 @@
 /** The kernel's own vxlan and bridge as a peer of our datapath: both directions, both underlay families. Needs root. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { test } from "node:test";
 import type { ProbeResult } from "../../src/verify/judgement.ts";
+import { listen } from "./capture.ts";
 import { labName, type Run, remainsOf, run, weft, withIntent } from "./weft.ts";
 
 function intent(): string {
@@ -136,31 +136,3 @@ async function countBroadcasts(namespace: string, traffic: () => unknown): Promi
   const lines = await listen(namespace, ["tcpdump", "-l", "-n", "-i", "eth0", filter], traffic);
   return lines.filter((line) => line.includes("ICMP echo request")).length;
 }
-
-/** What a capture program prints while `traffic` runs; it is told to end, and has ended, before this returns. */
-async function listen(
-  namespace: string,
-  command: readonly string[],
-  traffic: () => unknown,
-): Promise<readonly string[]> {
-  const child = spawn("ip", ["netns", "exec", namespace, ...command]);
-  const ended = new Promise<void>((settle) => child.on("close", () => settle()));
-  let out = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    out += chunk;
-  });
-  await new Promise<void>((settle) => {
-    child.stderr.on("data", (chunk: Buffer) => {
-      if (/listening on|Capturing on/.test(chunk.toString())) settle();
-    });
-    child.on("close", () => settle());
-  });
-  await sleep(300);
-  traffic();
-  await sleep(700);
-  child.kill("SIGINT");
-  await ended;
-  return out.split("\n").filter((line) => line !== "");
-}
-
-const sleep = (ms: number): Promise<void> => new Promise((settle) => setTimeout(settle, ms));

@@ -1,6 +1,8 @@
 /** Labs as their users meet them: built, seen, side by side, broken, and gone without a trace. Needs root. */
 import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
 import { test } from "node:test";
+import { labPaths } from "../../src/lab/paths.ts";
 import {
   foreignIntent,
   labName,
@@ -116,6 +118,12 @@ test("two labs of one intent live side by side, and one goes without the other",
           assert.equal(weft("lab", "up", directory, "--name", name).exit, 0);
         const listed = weft("lab", "list").out;
         for (const name of [one, two]) assert.match(listed, new RegExp(`^${name} +up `, "m"));
+        for (const name of [one, two])
+          mkdirSync(`${labPaths(name).hosts}/both`, { recursive: true });
+        const either = weft("status", "--host", "both");
+        assert.match(either.err, /several labs have a host both: name one with --lab/);
+        assert.equal(either.exit, 2, "bad usage, and nothing that cannot be reached");
+        assert.equal(weft("status", "--host", "both", "--lab", one).exit, 3);
         assert.equal(weft("lab", "down", one).exit, 0);
         assert.equal(ping(`weft-${two}-port_org_red-1`, "10.0.0.2").exit, 0);
         assert.deepEqual(remainsOf(one).namespaces, []);
@@ -258,6 +266,11 @@ test("matrix finds each pair of a network of kernel peers open", async () => {
       const after = weft("matrix", name, "--json", "--protocol", "icmp");
       assert.equal(after.exit, 1);
       assert.equal(JSON.parse(after.out).summary.unproven, 2, "red, both ways");
+      const workload = `weft-${name}-port_org_red-1`;
+      assert.equal(run("ip", "-n", workload, "link", "delete", "eth0").exit, 0);
+      const without = weft("matrix", name);
+      assert.equal(without.exit, 3, "the lab is not what it was");
+      assert.match(without.err, new RegExp(`interface eth0 in ${workload}: ENODEV`));
     }),
   );
 });

@@ -106,6 +106,7 @@ test("a foreign host has a kernel tunnel a network, to every other member, of th
     bridge: "n5001",
     local: "198.51.100.2",
     vxlanPort: 4790,
+    multicast: null,
     remotes: [{ address: "192.0.2.254", macs: ["02:00:00:00:00:01"] }],
   };
   assert.deepEqual(topologyOf({}).hosts[1]?.tunnels, [tunnel]);

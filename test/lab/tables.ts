@@ -1,5 +1,6 @@
 /** For mutation tests: the datapath's pinned tables, read and written behind the agent's back. */
 import assert from "node:assert/strict";
+import { LIMIT } from "../../src/rows/abi.generated.ts";
 import { run } from "./weft.ts";
 
 export interface Entry {
@@ -12,7 +13,7 @@ export class Table {
   readonly #path: string;
 
   constructor(lab: string, host: string, name: string) {
-    this.#path = `/run/weft/lab/${lab}/bpf/${host}/v1/${name}`;
+    this.#path = `/run/weft/lab/${lab}/bpf/${host}/v${LIMIT.WEFT_ABI}/${name}`;
   }
 
   entries(): readonly Entry[] {

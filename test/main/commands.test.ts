@@ -12,7 +12,10 @@ const commands = [
   "check",
   "allocate",
   "explain",
+  "overhead",
+  "plan multicast",
   "show rows",
+  "decode",
   "agent",
   "status",
   "counters",
@@ -51,4 +54,28 @@ test("a reader that goes away ends weft without a word", () => {
   });
   assert.ok(stdout.length > 0);
   assert.equal(stderr, "");
+});
+
+/** What weft does with `fault` in it, a module that runs before its own. */
+const weftWith = (fault: string): { status: number | null; stderr: string } =>
+  spawnSync("bin/weft", ["check", "examples/three-orgs", "--json"], {
+    encoding: "utf8",
+    timeout: 20_000,
+    env: {
+      ...process.env,
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(fault)}`,
+    },
+  });
+
+test("a bug ends weft with 70, whatever is still open", () => {
+  const listening = 'import net from "node:net"; net.createServer().listen(0);';
+  for (const fault of [
+    `${listening} JSON.stringify = () => { throw new Error("our bug"); };`,
+    `${listening} setImmediate(() => { throw new Error("our bug"); });`,
+    `${listening} Promise.reject(new Error("our bug"));`,
+  ]) {
+    const { status, stderr } = weftWith(fault);
+    assert.match(stderr, /our bug/, fault);
+    assert.equal(status, 70, fault);
+  }
 });

@@ -7,7 +7,7 @@ import type { Row } from "../../src/rows/rows.ts";
 
 /** At least one row of each table, in the order that is wanted, keys in the order that is wanted. */
 const rows: readonly Row[] = [
-  { table: "settings", hashSeed: 7, vxlanPort: 4789 },
+  { table: "settings", hashSeed: 7, vxlanPort: 4789, gatewayMac: null },
   { table: "uplink", interface: "up0", mtu: 1500 },
   { table: "uplink", interface: "up10", mtu: 1500 },
   { table: "vtep", address: "9.0.0.1", shared: false },
@@ -32,9 +32,9 @@ const rows: readonly Row[] = [
     mtu: 1500,
   },
   { table: "peer_in", address: "10.0.0.2", peer: 2 },
-  { table: "admit", peer: 2, network: 900, dscpKeep: false },
-  { table: "admit", peer: 2, network: 1000, dscpKeep: true },
-  { table: "admit", peer: 10, network: 5, dscpKeep: false },
+  { table: "admit", peer: 2, network: 900, dscpKeep: false, learnedGroup: null },
+  { table: "admit", peer: 2, network: 1000, dscpKeep: true, learnedGroup: null },
+  { table: "admit", peer: 10, network: 5, dscpKeep: false, learnedGroup: null },
   {
     table: "vni_in",
     vtep: "10.0.0.1",
@@ -44,6 +44,7 @@ const rows: readonly Row[] = [
     mtu: 1450,
     dscp: "uniform",
     unknownUnicast: "flood",
+    learning: null,
   },
   {
     table: "vni_in",
@@ -54,6 +55,7 @@ const rows: readonly Row[] = [
     mtu: 1450,
     dscp: "pipe",
     unknownUnicast: "drop",
+    learning: { ageSeconds: 300, macsMax: 7 },
   },
   {
     table: "port",
@@ -124,7 +126,7 @@ test("a row's text has all of it, in the order of rows.ts, however the object wa
 test("rows as text: a line each, the last one too", () => {
   assert.equal(
     renderRows(rows.slice(0, 2)),
-    '{"table":"settings","hashSeed":7,"vxlanPort":4789}\n{"table":"uplink","interface":"up0","mtu":1500}\n',
+    '{"table":"settings","hashSeed":7,"vxlanPort":4789,"gatewayMac":null}\n{"table":"uplink","interface":"up0","mtu":1500}\n',
   );
   assert.equal(renderRows([]), "");
 });

@@ -4,7 +4,7 @@ import { type Evidence, judge, type Observed, summarize } from "../../src/verify
 
 const deny: Evidence = {
   intended: "deny",
-  expected: "encapsulated",
+  expected: ["encapsulated"],
   arrived: false,
   verdict: "encapsulated",
   control: "org/other",
@@ -17,7 +17,7 @@ const cases: readonly (readonly [what: string, evidence: Evidence, observed: Obs
   ["a denied probe that nobody saw leave", { ...deny, verdict: null }, "unproven"],
   ["a denied probe to a target that heard nobody", { ...deny, control: null }, "unproven"],
   ["a denied probe that met another fate", { ...deny, verdict: "no-adjacency" }, "unproven"],
-  ["a denied probe of which nothing is expected", { ...deny, expected: null }, "unproven"],
+  ["a denied probe of which nothing is expected", { ...deny, expected: [] }, "unproven"],
   ["an allowed probe that arrived", allow, "allow"],
   ["an allowed probe that arrived unseen", { ...allow, verdict: null, control: null }, "allow"],
   ["an allowed probe that was dropped", { ...allow, arrived: false, verdict: "too-big" }, "deny"],

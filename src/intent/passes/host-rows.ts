@@ -5,13 +5,17 @@
 import type {
   EncapsulationName,
   FamilyName,
+  FdbRow,
   FloodPeers,
   FloodRow,
   IdBook,
+  Learning,
+  MulticastRow,
   Row,
 } from "../../rows/rows.ts";
 import { idOf } from "../id-book.ts";
 import type { Fabric, Host, Port } from "../intent.ts";
+import { wireLearningOf } from "../learning.ts";
 import { sourcesOf } from "../sources.ts";
 import {
   encapsulationBetween,
@@ -25,6 +29,8 @@ import {
 /** One host's part of one segment. */
 export interface Local {
   readonly segment: Segment;
+  /** Null: its endpoints are declared. */
+  readonly learning: Learning | null;
   readonly own: Member;
   readonly remotes: readonly Remote[];
 }
@@ -39,7 +45,7 @@ interface Remote {
 }
 
 /** Null: the host has no port there. */
-export function localOf(host: Host, segment: Segment): Local | null {
+export function localOf(fabric: Fabric, host: Host, segment: Segment): Local | null {
   const { network, membersByHost } = segment;
   const own = membersByHost.get(host.key);
   if (!own) return null;
@@ -50,7 +56,31 @@ export function localOf(host: Host, segment: Segment): Local | null {
     const peer = `${member.host.key}/${network.spec.underlay}`;
     remotes.push({ member, encapsulation, peer, group: `${peer}/${network.key}/${encapsulation}` });
   }
-  return { segment, own, remotes };
+  return { segment, learning: wireLearningOf(fabric, network), own, remotes };
+}
+
+/** A group as a peer's name in the id book: no host has a blank in its. */
+export const groupPeer = (group: string): string => `group ${group}`;
+
+/** The group that networks of one family share, to which `segment`'s belongs. */
+export function multicastRows(host: Host, segment: Segment, ids: IdBook): readonly MulticastRow[] {
+  const [uplink] = host.spec.uplinks;
+  const { multicast, network } = segment;
+  if (!multicast || !uplink) return [];
+  const { group } = multicast;
+  const family = network.spec.underlay;
+  return [
+    {
+      table: "multicast",
+      peer: idOf(ids.peers, groupPeer(group)),
+      group,
+      family,
+      local: vtepsOf(host, family)[0] ?? "",
+      interface: uplink.interface,
+      mtu: uplinkMtuOf(host),
+      shared: host.spec.sharedAddress,
+    },
+  ];
 }
 
 /** What a host has whatever its networks. */
@@ -61,6 +91,7 @@ export function hostRows(fabric: Fabric, host: Host): readonly Row[] {
       table: "settings",
       hashSeed: seedOf(fabric.metadata.name),
       vxlanPort: fabric.spec.vxlanPort,
+      gatewayMac: fabric.spec.gatewayMac ?? null,
     },
     ...uplinks.map((one): Row => ({ table: "uplink", interface: one.interface, mtu: one.mtu })),
     ...vteps.map((address): Row => ({ table: "vtep", address, shared })),
@@ -100,76 +131,92 @@ export function peerRows(host: Host, remote: Host, name: string, ids: IdBook): r
 /** All that comes of one network. */
 export function networkRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
   const ports = local.own.ports.flatMap((port) => portRows(local.segment, port, ids));
-  return [...admitRows(local, ids), ...segmentRows(host, local, ids), ...ports];
+  const rows = [...admitRows(local, ids), ...segmentRows(host, local, ids)];
+  return [...rows, ...endpointRows(local, ids), ...ports];
 }
 
-const admitRows = ({ segment, remotes }: Local, ids: IdBook): readonly Row[] =>
-  remotes.map(({ member, peer }) => ({
+const admitRows = ({ segment, learning, remotes }: Local, ids: IdBook): readonly Row[] =>
+  remotes.map(({ member, peer, group }) => ({
     table: "admit",
     peer: idOf(ids.peers, peer),
     network: segment.number,
     dscpKeep: !member.host.spec.managed,
+    learnedGroup: learning ? idOf(ids.groups, group) : null,
   }));
 
 /** What the host knows of a network besides its own ports' rows. */
 function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
-  const { segment, own, remotes } = local;
+  const { segment, learning, remotes } = local;
   const { network, number, mtu } = segment;
   const rows: Row[] = [floodRow(local, ids)];
-  for (const vtep of vtepsOf(host, network.spec.underlay))
-    for (const encapsulation of encapsulationsAt(network, host))
-      rows.push({
-        table: "vni_in",
-        vtep,
-        encapsulation,
-        vni: number,
-        network: number,
-        mtu,
-        dscp: network.spec.dscp,
-        unknownUnicast: network.spec.unknownUnicast,
-      });
-  for (const port of own.ports)
+  const arrivals = vtepsOf(host, network.spec.underlay).flatMap((vtep) =>
+    encapsulationsAt(network, host).map((encapsulation) => ({ vtep, encapsulation })),
+  );
+  if (segment.multicast) {
+    const { group, encapsulation } = segment.multicast;
+    arrivals.push({ vtep: group, encapsulation });
+  }
+  for (const { vtep, encapsulation } of arrivals)
     rows.push({
-      table: "fdb",
+      table: "vni_in",
+      vtep,
+      encapsulation,
+      vni: number,
       network: number,
-      mac: port.spec.mac,
-      kind: "port",
-      target: idOf(ids.ports, port.key),
+      mtu,
+      dscp: network.spec.dscp,
+      unknownUnicast: network.spec.unknownUnicast,
+      learning,
     });
-  for (const { member, encapsulation, peer, group: name } of remotes) {
-    const group = idOf(ids.groups, name);
+  for (const { encapsulation, peer, group } of remotes) {
     const members = [{ peer: idOf(ids.peers, peer), vni: number, encapsulation, weight: 1 }];
-    rows.push({ table: "group", group, members });
-    for (const port of member.ports)
-      rows.push({
-        table: "fdb",
-        network: number,
-        mac: port.spec.mac,
-        kind: "group",
-        target: group,
-      });
+    rows.push({ table: "group", group: idOf(ids.groups, group), members });
   }
   return rows;
 }
 
-function floodRow({ segment, own, remotes }: Local, ids: IdBook): FloodRow {
-  const { network, number } = segment;
+/** Where MACs are, as far as the intent says it: those of this host always, others' where nothing is learned. */
+function endpointRows({ segment, learning, own, remotes }: Local, ids: IdBook): readonly Row[] {
+  const at = (port: Port, kind: FdbRow["kind"], target: number): FdbRow => {
+    const { mac } = port.spec;
+    return { table: "fdb", network: segment.number, mac, kind, target };
+  };
+  const rows = own.ports.map((port) => at(port, "port", idOf(ids.ports, port.key)));
+  if (learning) return rows;
+  for (const { member, group } of remotes)
+    rows.push(...member.ports.map((port) => at(port, "group", idOf(ids.groups, group))));
+  return rows;
+}
+
+function floodRow(local: Local, ids: IdBook): FloodRow {
+  const { network, number } = local.segment;
+  return {
+    table: "flood",
+    network: number,
+    local: local.own.ports.map((port) => idOf(ids.ports, port.key)).sort((a, b) => a - b),
+    lists: floodLists(local, ids),
+    bumPps: network.spec.bumPps ?? null,
+  };
+}
+
+/** A copy to the group, if there is one; else one to each host, in ascending header length, as the datapath goes through them. */
+function floodLists({ segment, remotes }: Local, ids: IdBook): readonly FloodPeers[] {
+  const { network, number, multicast } = segment;
+  const family = network.spec.underlay;
+  if (multicast) {
+    const peer = idOf(ids.peers, groupPeer(multicast.group));
+    const { encapsulation } = multicast;
+    return [{ encapsulation, family, members: [{ peer, vni: number }] }];
+  }
   const lists: FloodPeers[] = [];
-  // Ascending header length, as the datapath goes through them.
   for (const encapsulation of ["nvgre", "vxlan"] as const) {
     const members = remotes
       .filter((remote) => remote.encapsulation === encapsulation)
       .map((remote) => ({ peer: idOf(ids.peers, remote.peer), vni: number }))
       .sort((a, b) => a.peer - b.peer);
-    if (members.length > 0) lists.push({ encapsulation, family: network.spec.underlay, members });
+    if (members.length > 0) lists.push({ encapsulation, family, members });
   }
-  return {
-    table: "flood",
-    network: number,
-    local: own.ports.map((port) => idOf(ids.ports, port.key)).sort((a, b) => a - b),
-    lists,
-    bumPps: network.spec.bumPps ?? null,
-  };
+  return lists;
 }
 
 function portRows(segment: Segment, port: Port, ids: IdBook): readonly Row[] {

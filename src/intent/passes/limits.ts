@@ -17,6 +17,7 @@ const bounds = {
   "incoming numbers": LIMIT.VNI_IN_MAX,
   admissions: LIMIT.ADMIT_MAX,
   "flood members": LIMIT.FLOOD_MEMBERS_MAX,
+  "underlay groups": LIMIT.UNDERLAY_GROUPS_MAX,
 } as const;
 
 export type Entries = { -readonly [What in keyof typeof bounds]: number };
@@ -78,6 +79,7 @@ function countEntries(host: string, segments: readonly Segment[]): Entries {
     "incoming numbers": 0,
     admissions: 0,
     "flood members": 0,
+    "underlay groups": 0,
   };
   for (const segment of segments) {
     addEntries(entries, host, segment, 1);
@@ -92,7 +94,7 @@ function countEntries(host: string, segments: readonly Segment[]): Entries {
 export function addEntries(
   entries: Entries,
   host: string,
-  { network, membersByHost }: Segment,
+  { network, membersByHost, multicast }: Segment,
   sign: 1 | -1,
 ): void {
   const own = membersByHost.get(host);
@@ -101,13 +103,16 @@ export function addEntries(
   const local = own.ports.length;
   const arrivals =
     vtepsOf(own.host, network.spec.underlay).length * encapsulationsAt(network, own.host).length;
+  // Networks that share a group are counted as if each had its own: a bound that is kept sooner.
+  const groups = multicast ? 1 : 0;
   const prefixes = own.ports.map((port) => sourcesOf(port, network).prefixes.length);
   entries.networks += sign;
   entries.groups += sign * remotes;
   entries.admissions += sign * remotes;
   entries["flood members"] += sign * (remotes + local);
   entries.ports += sign * local;
-  entries["incoming numbers"] += sign * arrivals;
+  entries["incoming numbers"] += sign * (arrivals + groups);
+  entries["underlay groups"] += sign * groups;
   entries["source prefixes"] += sign * prefixes.reduce((sum, count) => sum + count, 0);
   for (const { ports } of membersByHost.values()) entries["MAC addresses"] += sign * ports.length;
 }

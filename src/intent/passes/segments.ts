@@ -7,6 +7,7 @@ import type { EncapsulationName, FamilyName } from "../../rows/rows.ts";
 import type { Finding, Host, Intent, Network, Port } from "../intent.ts";
 import { numberOf } from "../numbers.ts";
 import { findingAt } from "../report.ts";
+import { compileGroups } from "./groups.ts";
 import { networkKeyOf } from "./names.ts";
 
 /** A host with at least one port in the network. */
@@ -23,6 +24,14 @@ export interface Segment {
   readonly mtu: number;
   /** In order of names. */
   readonly membersByHost: ReadonlyMap<string, Member>;
+  /** How it floods by the underlay's multicast; null: a copy to each host. */
+  readonly multicast: Multicast | null;
+}
+
+export interface Multicast {
+  readonly group: string;
+  /** One copy serves all: the first of the network's list that every host of it speaks. */
+  readonly encapsulation: EncapsulationName;
 }
 
 /** Outer IP, then UDP and VXLAN or GRE with key, then the inner Ethernet header: octets on top of the inner IP packet. */
@@ -42,6 +51,9 @@ export function compileSegments(intent: Intent): {
 } {
   const segments: Segment[] = [];
   const findings: Finding[] = [];
+  const groupsByNetwork = new Map(
+    compileGroups(intent).assignments.map(({ network, group }) => [network.key, group]),
+  );
   const portsByNetwork = Map.groupBy(intent.ports.values(), networkKeyOf);
   for (const network of intent.networks.values()) {
     const number = numberOf(intent, network);
@@ -52,9 +64,14 @@ export function compileSegments(intent: Intent): {
       ...checkVteps(network, membersByHost),
       ...checkEncapsulations(network, membersByHost),
       ...checkMtu(network, membersByHost, mtu),
+      ...checkMulticast(network, membersByHost),
     ];
     findings.push(...faults);
-    if (faults.length === 0) segments.push({ network, number, mtu, membersByHost });
+    if (faults.length > 0) continue;
+    const group = groupsByNetwork.get(network.key);
+    const encapsulation = commonEncapsulation(network, membersByHost);
+    const multicast = group && encapsulation ? { group, encapsulation } : null;
+    segments.push({ network, number, mtu, membersByHost, multicast });
   }
   return { segments, findings };
 }
@@ -83,6 +100,18 @@ export function encapsulationsAt(network: Network, host: Host): readonly Encapsu
 export function encapsulationBetween(network: Network, a: Host, b: Host): EncapsulationName | null {
   const both = encapsulationsAt(network, a).filter((one) => b.spec.encapsulations.includes(one));
   return both[0] ?? null;
+}
+
+/** The first of the network's list that all its hosts speak; null: none. */
+function commonEncapsulation(
+  network: Network,
+  members: ReadonlyMap<string, Member>,
+): EncapsulationName | null {
+  const hosts = [...members.values()].map((member) => member.host);
+  const all = network.spec.encapsulations.filter((one) =>
+    hosts.every((host) => host.spec.encapsulations.includes(one)),
+  );
+  return all[0] ?? null;
 }
 
 /** Octets of the largest underlay packet that every uplink of `host` carries. */
@@ -133,6 +162,21 @@ function checkEncapsulations(
       );
     }
   return findings;
+}
+
+/** Pairs may each have their own encapsulation; a copy that is sent once has one. */
+function checkMulticast(
+  network: Network,
+  members: ReadonlyMap<string, Member>,
+): readonly Finding[] {
+  if (network.spec.bum !== "multicast" || commonEncapsulation(network, members)) return [];
+  return [
+    findingAt(network, "$.spec.bum", {
+      code: "no-common-encapsulation",
+      message: `floods by multicast, and no encapsulation that it allows is spoken by all its hosts`,
+      suggestion: "allow one that all speak, or bum: ingress-replication",
+    }),
+  ];
 }
 
 function checkMtu(

@@ -3,6 +3,7 @@
  * another network than the one that was asked for; a warning where it only adds something.
  */
 import type { Fabric, Finding, Host, Intent, IntentObject, Network, Port } from "../intent.ts";
+import { wireLearningOf } from "../learning.ts";
 import { findingAt } from "../report.ts";
 
 export function checkSupport(intent: Intent): readonly Finding[] {
@@ -21,7 +22,8 @@ export function checkSupport(intent: Intent): readonly Finding[] {
     if (tenant.spec.quotas !== undefined)
       findings.push(unsupported(tenant, "$.spec.quotas", { what: "quotas" }));
   for (const host of intent.hosts.values()) findings.push(...checkHost(host));
-  for (const network of intent.networks.values()) findings.push(...checkNetwork(network));
+  const [fabric] = intent.fabrics.values();
+  for (const network of intent.networks.values()) findings.push(...checkNetwork(network, fabric));
   for (const port of intent.ports.values()) findings.push(...checkPort(port));
   return findings;
 }
@@ -42,28 +44,24 @@ function unsupported(object: IntentObject, path: string, about: Unsupported): Fi
 }
 
 function checkFabric(fabric: Fabric): readonly Finding[] {
-  const { learning, reflectors, asn, gatewayMac } = fabric.spec;
+  const { learning, reflectors, asn } = fabric.spec;
   const findings: Finding[] = [];
-  if (learning !== undefined && learning !== "static")
+  if (learning === "evpn")
     findings.push(
       unsupported(fabric, "$.spec.learning", {
-        what: `learning: ${learning}`,
-        suggestion: "learning: static",
+        what: "learning: evpn",
+        suggestion: "learning: static or flood-and-learn",
       }),
     );
   if (reflectors !== undefined && reflectors.length > 0 && learning === undefined)
     findings.push(
       unsupported(fabric, "$.spec.reflectors", {
         what: "reflectors (they make learning evpn)",
-        suggestion: "remove them, or set learning: static",
+        suggestion: "remove them, or set learning: static or flood-and-learn",
       }),
     );
   if (asn !== undefined)
     findings.push(unsupported(fabric, "$.spec.asn", { severity: "warning", what: "asn" }));
-  if (gatewayMac !== undefined)
-    findings.push(
-      unsupported(fabric, "$.spec.gatewayMac", { severity: "warning", what: "gatewayMac" }),
-    );
   return findings;
 }
 
@@ -87,19 +85,26 @@ function checkHost(host: Host): readonly Finding[] {
   return findings;
 }
 
-function checkNetwork(network: Network): readonly Finding[] {
-  const { learning, bum, group, ageSeconds, macsMax, inside, vlan, gateways } = network.spec;
+function checkNetwork(network: Network, fabric: Fabric | undefined): readonly Finding[] {
+  const { learning, ageSeconds, macsMax, inside, vlan, gateways } = network.spec;
   const findings: Finding[] = [];
   const error = (field: string, what: string, suggestion?: string): void => {
     const about = suggestion === undefined ? { what } : { what, suggestion };
     findings.push(unsupported(network, `$.spec.${field}`, about));
   };
-  if (learning !== undefined && learning !== "static")
-    error("learning", `learning: ${learning}`, "learning: static");
-  if (bum === "multicast") error("bum", "bum: multicast", "bum: ingress-replication");
-  if (group !== undefined) error("group", "group");
-  if (ageSeconds !== undefined) error("ageSeconds", "ageSeconds: nothing is learned");
-  if (macsMax !== undefined) error("macsMax", "macsMax: nothing is learned");
+  if (learning === "evpn")
+    error("learning", "learning: evpn", "learning: static or flood-and-learn");
+  if (wireLearningOf(fabric, network) === null)
+    for (const [field, value] of Object.entries({ ageSeconds, macsMax }))
+      if (value !== undefined)
+        findings.push(
+          findingAt(network, `$.spec.${field}`, {
+            severity: "warning",
+            code: "no-effect",
+            message: "says how to learn, and the network learns nothing from the wire",
+            suggestion: "remove it, or set learning: flood-and-learn",
+          }),
+        );
   if (inside === "deny") error("inside", "inside: deny", "inside: allow");
   if (vlan !== undefined)
     findings.push(

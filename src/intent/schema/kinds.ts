@@ -198,8 +198,17 @@ export const networkSchema = z.strictObject({
       learning: learning
         .exactOptional()
         .describe("Where remote MACs come from; left out: as the fabric."),
-      ageSeconds: z.int().min(1).max(86400).exactOptional().describe("Life of a learned MAC."),
-      macsMax: z.int().min(1).exactOptional().describe("The most MACs that it learns."),
+      ageSeconds: z
+        .int()
+        .min(1)
+        .max(86400)
+        .exactOptional()
+        .describe("Life of a learned MAC from its last frame; left out: 300."),
+      macsMax: z
+        .int()
+        .min(1)
+        .exactOptional()
+        .describe("The most MACs that it learns on one host; left out: 4096."),
       unknownUnicast: z
         .enum(["flood", "drop"])
         .default("flood")

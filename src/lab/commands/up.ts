@@ -150,10 +150,10 @@ function suggest(shell: Shell, name: string, exit: ExitCode): ExitCode {
   for (const line of [
     "",
     "next:",
-    `  weft lab status ${name}        what there is, and where`,
-    `  weft matrix ${name}            probe every pair again`,
-    "  ip netns exec NAMESPACE ping ADDRESS   be a workload (namespaces: weft lab status)",
-    `  weft lab down ${name}          remove it`,
+    `  bin/weft lab status ${name}        what there is, and where`,
+    `  bin/weft matrix ${name}            probe every pair again`,
+    "  ip netns exec NAMESPACE ping ADDRESS   be a workload (namespaces: bin/weft lab status)",
+    `  bin/weft lab down ${name}          remove it`,
   ])
     shell.out(line);
   return exit;

@@ -1,0 +1,42 @@
+/**
+ * What a workload may say about itself: the twin of datapath/lib/guard.h, check by check in its order. What is read on
+ * the way (class, flow) is what the outer header is made of.
+ */
+import { formatMac } from "../base/mac.ts";
+import type { VerdictName } from "../rows/abi.generated.ts";
+import { ETHER_TYPE, ETHERNET_OCTETS, isTagType } from "../wire/ethernet.ts";
+import { endHash, mixHash } from "./flow-hash.ts";
+import { guardIpv4, mayUseIpv4 } from "./guard-ipv4.ts";
+import { guardIpv6 } from "./guard-ipv6.ts";
+import { type Guarded, refused, type Sent } from "./sent.ts";
+
+/** All guards: may the frame go on, and what of it goes into an outer header? */
+export function guard(sent: Sent): Guarded {
+  const { frame, row, tables } = sent;
+  if (!frame.reaches(ETHERNET_OCTETS)) return refused("truncated");
+  if (formatMac(frame.octetsAt(6, 6)) !== row.mac) return refused("source-mac");
+  const etherType = frame.u16(12);
+  if (etherType === ETHER_TYPE.ipv4) return guardIpv4(sent);
+  if (etherType === ETHER_TYPE.ipv6) return guardIpv6(sent);
+  if (isTagType(etherType)) return refused("tagged");
+  if (frame.wireOctets - ETHERNET_OCTETS > row.mtu) return refused("too-big");
+  const why = etherType === ETHER_TYPE.arp ? refusalOfArp(sent) : null;
+  if (why !== null) return refused(why);
+  const hash = endHash(mixHash(mixHash(tables.hashSeed, frame.u32le(0)), frame.u32le(6)));
+  return { kind: "sound", flow: { etherType, trafficClass: 0, hash } };
+}
+
+const ARP_OCTETS = 28;
+/** Ethernet, IPv4, addresses of six and four octets. */
+const ARP_KIND = [0x0001, 0x0800, 0x0604] as const;
+
+/** RFC 826: a workload speaks for its own MAC and addresses, or for none yet (a probe, RFC 5227). */
+function refusalOfArp(sent: Sent): VerdictName | null {
+  const { frame, row } = sent;
+  const at = ETHERNET_OCTETS;
+  if (!frame.reaches(at + ARP_OCTETS)) return "truncated";
+  if (ARP_KIND.some((word, i) => frame.u16(at + 2 * i) !== word)) return "source-arp";
+  if (formatMac(frame.octetsAt(at + 8, 6)) !== row.mac) return "source-arp";
+  const isProbe = frame.u32(at + 14) === 0;
+  return isProbe || mayUseIpv4(sent, frame.octetsAt(at + 14, 4)) ? null : "source-arp";
+}

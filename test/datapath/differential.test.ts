@@ -1,0 +1,264 @@
+/**
+ * The programs beside their pure twin: equal rows, equal frames; equal verdicts, actions and octets out, copies of
+ * flooded frames and what is learned included. Frames are drawn from a seed, so a run is the same everywhere. Needs root.
+ *
+ * WEFT_DIFFERENTIAL_PACKETS and WEFT_DIFFERENTIAL_SEED make another run: longer, or elsewhere.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { decapsulate } from "../../src/pipeline/decapsulate.ts";
+import type { Outgoing, Tally } from "../../src/pipeline/departure.ts";
+import type { Station } from "../../src/pipeline/fdb.ts";
+import { Frame } from "../../src/pipeline/frame.ts";
+import { depart } from "../../src/pipeline/from-port.ts";
+import { type Arrival, arrive, type NamedLesson } from "../../src/pipeline/from-underlay.ts";
+import { type PortTables, portTablesOf } from "../../src/pipeline/port-tables.ts";
+import { tablesOf, type UnderlayTables } from "../../src/pipeline/underlay-tables.ts";
+import {
+  BUCKET_SCOPE,
+  FDB_FLAG,
+  TARGET_KIND,
+  VERDICTS,
+  type VerdictName,
+} from "../../src/rows/abi.generated.ts";
+import { pack } from "../../src/rows/pack.ts";
+import { ETHERNET_OCTETS } from "../../src/wire/ethernet.ts";
+import { IPV4_OCTETS } from "../../src/wire/ipv4.ts";
+import { type Packet, packetOf } from "./differential-frames.ts";
+import {
+  LEARNING,
+  OVER,
+  ROWS,
+  SENDERS,
+  SPENT_PORT,
+  stationMac,
+  WAYS,
+} from "./differential-rows.ts";
+import { Draw } from "./draw.ts";
+import { hex, mac } from "./frame.ts";
+import { DROP, FOR_EVER_NS, INTERFACES, NEXT, type Outcome, REDIRECT, Rig } from "./rig.ts";
+
+/** What a test run cannot show, and what does. */
+const BEYOND: Readonly<Partial<Record<VerdictName, string>>> = {
+  "gso-unsupported": "needs what a tunnel left on a frame before (forwarding.test.ts)",
+};
+
+const PACKETS = Number(process.env.WEFT_DIFFERENTIAL_PACKETS ?? 20_000);
+const SEED = Number(process.env.WEFT_DIFFERENTIAL_SEED ?? 1);
+/** Of PACKETS; what is rarer than that shows nothing. */
+const LEAST = 20;
+
+/** What both sides learned so far, and the tables with it. */
+class Twin {
+  readonly #learned = new Map<string, Station>();
+  readonly ports: PortTables;
+  readonly underlay: UnderlayTables;
+
+  constructor() {
+    const [ports, underlay] = [portTablesOf(ROWS, WAYS), tablesOf(ROWS)];
+    const fdb = (network: number, address: string): Station | null =>
+      underlay.fdb(network, address) ?? this.#learned.get(`${network} ${address}`) ?? null;
+    this.ports = {
+      ...{ ...ports, fdb },
+      spentUntilSeconds: (scope: "port" | "network", id: number) =>
+        scope === "port" && id === SPENT_PORT ? Number.POSITIVE_INFINITY : 0,
+    };
+    const learnedCount = (network: number): number =>
+      network === LEARNING ? this.#learned.size : 0;
+    this.underlay = { ...underlay, fdb, learnedCount };
+  }
+
+  learn(network: number, address: string, station: Station): void {
+    this.#learned.set(`${network} ${address}`, station);
+  }
+}
+
+let rig: Rig;
+let twin: Twin;
+let heard: ReturnType<Rig["listen"]>;
+
+before(() => {
+  rig = new Rig("differential");
+  rig.writeRows(
+    ROWS,
+    new Map(
+      [...WAYS].map(([remote, ways], i) => [
+        remote,
+        ways.map(({ sourceMac, mac: known, isFresh }, j) => ({
+          ...{ oif: rig.ifindex("uplink"), address: `192.0.2.${128 + 8 * i + j}` },
+          ...{ smac: sourceMac, l2Octets: 14, mac: known, fresh: isFresh },
+        })),
+      ]),
+    ),
+  );
+  rig.set("bucket", pack("bucketKey", { scope: BUCKET_SCOPE.BUCKET_PORT, id: SPENT_PORT }), {
+    spentUntilNs: FOR_EVER_NS,
+  });
+  twin = new Twin();
+  for (let i = 0; i < OVER; i++) {
+    rig.set("fdb", pack("fdbKey", { network: LEARNING, mac: mac(stationMac(i)) }), {
+      ...{ target: 1, kind: TARGET_KIND.TARGET_GROUP, flags: FDB_FLAG.FDB_LEARNED },
+      freshUntilNs: 1n,
+    });
+    twin.learn(LEARNING, stationMac(i), { kind: "group", target: 1, freshUntilSeconds: 0 });
+  }
+  rig.set("learned", pack("learnedKey", { network: LEARNING }), { count: OVER });
+  heard = rig.listen(...INTERFACES);
+});
+after(() => rig.close());
+
+/** One side's answer. */
+interface Said {
+  readonly action: number;
+  readonly tally: Tally;
+  /** Octets that the program leaves behind, as hex, from an offset; null: nobody's business. */
+  readonly octets: { readonly from: number; readonly text: string } | null;
+  /** Copies, as hex, by the interface that they leave on. */
+  readonly copies: Readonly<Record<string, readonly string[]>>;
+}
+
+const whole = (octets: Uint8Array): Said["octets"] => ({ from: 0, text: hex(octets) });
+const nameOf = (port: number): string => SENDERS.find((s) => s.port === port)?.interface ?? "";
+
+function copiesOf(out: readonly Outgoing[]): Said["copies"] {
+  const copies: Record<string, string[]> = {};
+  for (const each of out) {
+    const on = each.to === "peer" ? "uplink" : nameOf(each.port);
+    copies[on] = [...(copies[on] ?? []), hex(each.octets)];
+  }
+  return copies;
+}
+
+/** An aggregate of a test run has no type, and the kernel makes and takes no room in such IP packets. */
+const isTypeless = ({ gsoOctets }: Packet, etherType: number): boolean =>
+  gsoOctets > 0 && (etherType === 0x0800 || etherType === 0x86dd);
+
+const nowSeconds = (): number => Number(process.hrtime.bigint()) / 1e9;
+
+function twinOfPort(packet: Packet): Said {
+  const frame = frameOf(packet);
+  const { verdict, beside, out } = depart(frame, packet.on, twin.ports, nowSeconds());
+  const [first] = out;
+  if (verdict === "encapsulated" && isTypeless(packet, frame.u16(12)))
+    return { action: DROP, tally: { "encap-failed": 1 }, octets: whole(packet.frame), copies: {} };
+  const tally = { ...beside, [verdict]: 1 };
+  if (verdict === "delivered")
+    return { action: REDIRECT, tally, octets: whole(packet.frame), copies: {} };
+  if (verdict === "encapsulated" && first?.to === "peer") {
+    const from = first.isByNeighbour ? 12 : 0;
+    const octets = { from, text: hex(first.octets.slice(from)) };
+    return { action: REDIRECT, tally, octets, copies: {} };
+  }
+  // What is dropped on its last step may have its outer headers already.
+  const isAsItWas = out.length === 0 && verdict !== "no-adjacency";
+  const octets = isAsItWas ? whole(packet.frame) : null;
+  return { action: DROP, tally, octets, copies: copiesOf(out) };
+}
+
+function twinOfUplink(packet: Packet, arrival: Arrival): Said {
+  const { verdict, tunnel, ports, lesson, isUniform } = arrival;
+  if (verdict === "passed" || verdict === "passed-shared")
+    return { action: NEXT, tally: { [verdict]: 1 }, octets: whole(packet.frame), copies: {} };
+  const beside = lesson?.verdict ? { [lesson.verdict]: 1 } : {};
+  const dropped = { action: DROP, tally: { ...beside, [verdict]: 1 }, octets: null, copies: {} };
+  const isOut = ["delivered", "flooded", "no-port", "no-receiver"].includes(verdict);
+  if (!isOut || tunnel?.kind !== "sound") return dropped;
+  const frame = frameOf(packet);
+  // A runt is grown, which makes one packet of it again.
+  const isRunt = packet.frame.length < tunnel.innerAt + ETHERNET_OCTETS + IPV4_OCTETS;
+  if (isTypeless(packet, frame.u16(12)) && !isRunt)
+    return { ...dropped, tally: { ...beside, "decap-failed": 1 } };
+  const inner = decapsulate(frame, tunnel, isUniform);
+  if (verdict === "delivered") return { ...dropped, action: REDIRECT, octets: whole(inner) };
+  const out = ports.map((port): Outgoing => ({ to: "port", port, octets: inner }));
+  return { ...dropped, octets: whole(inner), copies: copiesOf(out) };
+}
+
+const frameOf = ({ frame, gsoOctets }: Packet): Frame =>
+  new Frame(frame, { wireOctets: frame.length, segmentOctets: gsoOctets });
+
+function twinOf(packet: Packet): { readonly said: Said; readonly lesson: NamedLesson | null } {
+  if (packet.hook === "port") return { said: twinOfPort(packet), lesson: null };
+  if (packet.hook === "uplink") {
+    const arrival = arrive(frameOf(packet), twin.underlay, nowSeconds());
+    return { said: twinOfUplink(packet, arrival), lesson: arrival.lesson };
+  }
+  const tally = { "idle-device": 1 };
+  return { said: { action: DROP, tally, octets: whole(packet.frame), copies: {} }, lesson: null };
+}
+
+/** What the program says, as far as the twin's answer lets it be compared. */
+function programOf({ hook, frame, on, gsoOctets }: Packet, like: Said): Said {
+  const { action, delta, octets }: Outcome = rig.run(hook, frame, on, gsoOctets);
+  const from = like.octets?.from ?? 0;
+  const copies = Object.entries(
+    delta.flooded || Object.keys(like.copies).length > 0 ? heard() : {},
+  );
+  return {
+    action,
+    tally: delta,
+    octets: like.octets && { from, text: hex(octets.slice(from)) },
+    copies: Object.fromEntries(
+      copies
+        .filter(([, frames]) => frames.length > 0)
+        .map(([name, frames]) => [name, frames.map(hex)]),
+    ),
+  };
+}
+
+/** Both sides' answer, which is one. */
+function agreed(packet: Packet, name: string): Said {
+  const { said, lesson } = twinOf(packet);
+  // A copy of an aggregate without a type is nothing that the kernel could transmit.
+  if (packet.gsoOctets > 0 && Object.keys(said.copies).length > 0)
+    return agreed({ ...packet, gsoOctets: 0 }, name);
+  const found = programOf(packet, said);
+  const { hook, on, gsoOctets, frame } = packet;
+  assert.deepEqual(found, said, `${name}: ${hook} on ${on}, GSO ${gsoOctets}, ${hex(frame)}`);
+  if (lesson?.station) twin.learn(lesson.network, lesson.mac, lesson.station);
+  return said;
+}
+
+/** Encapsulation and family of a tunnel packet, by its first octets. */
+function kindsOf(outer: Uint8Array): readonly string[] {
+  const isIpv4 = outer[12] === 0x08;
+  const protocol = outer[isIpv4 ? 23 : 20];
+  return [isIpv4 ? "ipv4" : "ipv6", protocol === 17 ? "vxlan" : "nvgre"];
+}
+
+const add = (counts: Map<string, number>, key: string, by = 1): void => {
+  counts.set(key, (counts.get(key) ?? 0) + by);
+};
+
+test(`${PACKETS} packets of seed ${SEED}: program and twin say the same, and every verdict is among them`, (t) => {
+  const verdicts = new Map<string, number>();
+  const kinds = new Map<string, number>();
+  let sent = 0;
+  rig.inside(() => {
+    for (let i = 0; i < PACKETS; i++) {
+      const packet = packetOf(new Draw(SEED + i * 0x9e3779b1));
+      const { tally, octets } = agreed(packet, `packet ${i} of seed ${SEED}`);
+      for (const [verdict, count] of Object.entries(tally)) add(verdicts, verdict, count);
+      if (!tally.delivered && !tally.encapsulated) continue;
+      sent++;
+      const outer =
+        packet.hook === "uplink" ? packet.frame : Buffer.from(octets?.text ?? "", "hex");
+      // Without the link's addresses, which the kernel puts in.
+      const shift = octets?.from ?? 0;
+      const tunnel = shift > 0 ? Uint8Array.from([...new Uint8Array(shift), ...outer]) : outer;
+      if (packet.hook === "uplink" || tally.encapsulated)
+        for (const kind of kindsOf(tunnel)) add(kinds, kind);
+    }
+  });
+  assert.deepEqual(heard(), Object.fromEntries(INTERFACES.map((name) => [name, []])), "no more");
+  for (const name of VERDICTS.slice(1))
+    t.diagnostic(`${name}: ${verdicts.get(name) ?? 0}${BEYOND[name] ? ` (${BEYOND[name]})` : ""}`);
+  for (const [kind, count] of kinds) t.diagnostic(`delivered or encapsulated, ${kind}: ${count}`);
+  const rare = VERDICTS.slice(1).filter(
+    (name) => !(name in BEYOND) && (verdicts.get(name) ?? 0) < LEAST,
+  );
+  assert.deepEqual(rare, [], `fewer than ${LEAST} times`);
+  assert.ok(sent >= 0.3 * PACKETS, `${sent} delivered or encapsulated`);
+  for (const kind of ["vxlan", "nvgre", "ipv4", "ipv6"])
+    assert.ok((kinds.get(kind) ?? 0) >= 0.1 * PACKETS, `${kind}: ${kinds.get(kind)}`);
+});
