@@ -46,6 +46,21 @@ always_inline int exceeds(const struct __sk_buff *skb, const struct tunnel *t, _
 	return !skb->gso_size || skb->gso_size + sizeof(struct ipv4) + 8 > mtu;
 }
 
+/* The frame is to end at @octets. The kernel does not say what is in octets that it adds: they are made zero. */
+always_inline int set_end(struct __sk_buff *skb, __u32 octets)
+{
+	const __u64 zeros[4] = {};
+	__u32 had = skb->len, more = octets - had;
+
+	if (bpf_skb_change_tail(skb, octets, 0))
+		return -1;
+	if (octets <= had)
+		return 0;
+	asm volatile("" : "+r"(more));
+	more &= sizeof(zeros) - 1;	/* at most an IPv4 header */
+	return more && bpf_skb_store_bytes(skb, had, zeros, more, 0);
+}
+
 always_inline void learn_source(const struct frame *f, const struct vni_in_row *network,
 				const struct admit_row *admission, const __u8 *mac)
 {
@@ -151,7 +166,7 @@ int from_underlay(struct __sk_buff *skb)
 	if (octets < t.inner_at + sizeof(inner) + sizeof(struct ipv4))
 		octets = t.inner_at + sizeof(inner) + sizeof(struct ipv4);
 	/* Octets behind the outer packet are the link's padding: off, or they would grow the inner frame. */
-	if (octets != skb->len && bpf_skb_change_tail(skb, octets, 0))
+	if (octets != skb->len && set_end(skb, octets))
 		return drop(skb, &f, VERDICT_DECAP_FAILED);
 	if (bpf_skb_adjust_room(skb, -(__s32)t.inner_at, BPF_ADJ_ROOM_MAC, flags))
 		return drop(skb, &f, VERDICT_DECAP_FAILED);
