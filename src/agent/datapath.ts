@@ -385,12 +385,12 @@ export class Datapath {
       const replaced = replaceProgram(fd, program);
       if (!replaced.ok) return replaced;
     }
-    this.#tookOver = true;
     // Once more: what they learned until their last frame.
     const last = this.#inherit();
     if (!last.ok) return last;
     for (const abi of this.#otherAbis())
       rmSync(join(dirname(this.#mapsDir), `v${abi}`), { recursive: true });
+    this.#tookOver = true;
     return ok(null);
   }
 

@@ -80,6 +80,8 @@ export class Reconciler {
   /** Index of the bridge that asks for headroom. */
   #headroom: number | null = null;
   #headroomRefusal: string | null = null;
+  /** As we left it; false also before the first look. */
+  #isInNoGroup: boolean = false;
   #writes: { set: number; removed: number } = { set: 0, removed: 0 };
 
   /** `freshMs`: how long a next hop's MAC is vouched for; it is renewed when a third of that has passed. */
@@ -295,7 +297,10 @@ export class Reconciler {
       const link = row.table === "multicast" && facts.linksByName.get(row.interface);
       return link ? [{ index: link.index, group: row.group }] : [];
     });
+    // Without groups, before and now, there is nothing to read every address of the host for.
+    if (wanted.length === 0 && this.#isInNoGroup) return;
     const done = applyMemberships(this.#kernel.netlink, wanted);
+    this.#isInNoGroup = done.ok && wanted.length === 0;
     if (!done.ok) problems.push(problemOf("groups", "underlay", done.error));
   }
 

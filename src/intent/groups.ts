@@ -12,7 +12,7 @@ import {
   parseIp,
   parsePrefix,
 } from "../base/ip.ts";
-import { formatMac } from "../base/mac.ts";
+import { formatMac, multicastMacOf } from "../base/mac.ts";
 import { invariant } from "../base/result.ts";
 import type { Complaint } from "./report.ts";
 
@@ -82,13 +82,7 @@ export function refuseGroup(group: string, family: IpFamily): Complaint | null {
     : null;
 }
 
-/** Where Ethernet sends a group: the last 23 bits of IPv4 (RFC 1112 §6.4), the last 32 of IPv6 (RFC 2464 §7). */
-export function macOfGroup(group: string): string {
-  const { family, octets } = groupAddress(group);
-  if (family === "ipv6") return formatMac(Uint8Array.of(0x33, 0x33, ...octets.subarray(12)));
-  const [, b = 0, c = 0, d = 0] = octets;
-  return formatMac(Uint8Array.of(0x01, 0x00, 0x5e, b & 0x7f, c, d));
-}
+export const macOfGroup = (group: string): string => formatMac(multicastMacOf(groupAddress(group)));
 
 function groupAddress(group: string): IpAddress {
   const ip = parseIp(group);

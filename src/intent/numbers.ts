@@ -2,7 +2,9 @@
  * Numbers of networks (VNI, VSID): which are legal under a profile, and which one a network would get.
  * One number is used once in a fabric, whatever the encapsulations, so that a network can change its own.
  */
+
 import { compareText } from "../base/text.ts";
+import { isLegalVsid } from "../base/vsid.ts";
 import type { Intent, Network } from "./intent.ts";
 import type { Complaint } from "./report.ts";
 
@@ -25,10 +27,7 @@ export function numberOf(intent: Intent, network: Network): number | null {
 
 /** Why `network` may not have `number` under `profile`; null if it may. */
 export function refuseNumber(network: Network, number: number, profile: Profile): Complaint | null {
-  if (
-    network.spec.encapsulations.includes("nvgre") &&
-    (number < BEYOND_VLANS || number === NUMBER_MAX)
-  )
+  if (network.spec.encapsulations.includes("nvgre") && !isLegalVsid(number))
     return {
       code: "number-reserved",
       message: `${number}: NVGRE reserves VSIDs 0 to 0xFFF and 0xFFFFFF (RFC 7637 §3.4)`,
@@ -47,9 +46,9 @@ export function refuseNumber(network: Network, number: number, profile: Profile)
       );
     }
     case "nvgre-safe":
-      return number < BEYOND_VLANS || number === NUMBER_MAX
-        ? illegal(`${number}: numbering nvgre-safe allows 4096 to 16777214`)
-        : null;
+      return isLegalVsid(number)
+        ? null
+        : illegal(`${number}: numbering nvgre-safe allows 4096 to 16777214`);
   }
 }
 

@@ -4,18 +4,12 @@
  * target's whatever the sender's neighbours say.
  */
 import type { IpAddress, IpFamily } from "../base/ip.ts";
-import { linkLocalOf } from "../base/mac.ts";
+import { linkLocalOf, multicastMacOf } from "../base/mac.ts";
 import { InvariantError, invariant, unreachable } from "../base/result.ts";
 import type { Protocol } from "../verify/judgement.ts";
 import { ARP_OPERATION, emitArp } from "../wire/arp.ts";
 import type { Endpoints } from "../wire/checksum.ts";
-import {
-  BROADCAST_MAC,
-  ETHER_TYPE,
-  ETHERNET_OCTETS,
-  emitEthernet,
-  multicastMacOf,
-} from "../wire/ethernet.ts";
+import { BROADCAST_MAC, ETHER_TYPE, ETHERNET_OCTETS, emitEthernet } from "../wire/ethernet.ts";
 import {
   emitEcho,
   emitIcmp,
@@ -87,7 +81,9 @@ function firstOf(station: Station, family: IpFamily): Uint8Array | null {
 export function destinationOf(protocol: Protocol, from: Station, to: Station): Uint8Array {
   if (protocol !== "arp") return to.mac;
   const pair = pairOf(from, to);
-  return pair.family === "ipv4" ? BROADCAST_MAC : multicastMacOf(solicitedNodeOf(pair.destination));
+  return pair.family === "ipv4"
+    ? BROADCAST_MAC
+    : multicastMacOf({ octets: solicitedNodeOf(pair.destination) });
 }
 
 /** The whole frame, from the destination MAC to the last octet before the frame check sequence. */

@@ -2,6 +2,7 @@
  * What a host knows of those who send to it: the lookups of datapath/from-underlay.bpf.c, answered from the host's
  * compiled rows, or, where there is no intent to hold a frame against, by a host that everything is meant for.
  */
+import { isLegalVsid } from "../base/vsid.ts";
 import type { AdmitRow, EncapsulationName, Row, VniInRow } from "../rows/rows.ts";
 import type { Station } from "./fdb.ts";
 
@@ -75,9 +76,6 @@ export function tablesOf(rows: readonly Row[]): UnderlayTables {
     localPorts: (network: number) => receivers.get(network) ?? [],
   };
 }
-
-/** VSIDs that RFC 7637 section 3.4 leaves to networks. */
-const isLegalVsid = (vsid: number): boolean => vsid >= 0x1000 && vsid < 0xffffff;
 
 /**
  * A host that every destination is an address of, with every VNI and every legal VSID, every source admitted, no MTU,

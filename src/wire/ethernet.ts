@@ -33,12 +33,6 @@ export const isTagType = (etherType: number): boolean =>
   etherType === ETHER_TYPE.qinq ||
   etherType === ETHER_TYPE.qinqOld;
 
-/** Where a group address of IPv6 is sent on Ethernet: 33:33 and its last 32 bits (RFC 2464 section 7). */
-export function multicastMacOf(ipv6: Uint8Array): Uint8Array {
-  invariant(ipv6.length === 16, "an IPv6 address has 16 octets");
-  return Uint8Array.of(0x33, 0x33, ...ipv6.subarray(12, 16));
-}
-
 export function parseEthernet(r: Reader): EthernetHeader {
   return { destination: r.octets(6), source: r.octets(6), etherType: r.u16() };
 }

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatIp } from "../../src/base/ip.ts";
-import { formatMac, isGroupMac, linkLocalOf, parseMac } from "../../src/base/mac.ts";
+import {
+  formatMac,
+  isGroupMac,
+  linkLocalOf,
+  multicastMacOf,
+  parseMac,
+} from "../../src/base/mac.ts";
 
 function mac(text: string): Uint8Array {
   const parsed = parseMac(text);
@@ -40,3 +46,9 @@ test("the link-local address inverts the universal bit (RFC 4291 appendix A)", (
     "fe80::3656:78ff:fe9a:bcde",
   );
 });
+
+test("an IPv6 group's MAC (RFC 2464 7)", () =>
+  assert.deepEqual(
+    multicastMacOf({ octets: Buffer.from("ff0200000000000000000001ff123456", "hex") }),
+    mac("33:33:ff:12:34:56"),
+  ));

@@ -6,7 +6,6 @@ import {
   emitEthernet,
   emitVlanTag,
   isTagType,
-  multicastMacOf,
   parseEthernet,
   parseVlanTag,
 } from "../../src/wire/ethernet.ts";
@@ -26,12 +25,6 @@ test("802.1Q, 802.1ad and the type before it announce a tag, and nothing else", 
   const types = Array.from({ length: 0x10000 }, (_, type) => type).filter(isTagType);
   assert.deepEqual(types, [0x8100, 0x88a8, 0x9100]);
 });
-
-test("an IPv6 group's MAC (RFC 2464 7)", () =>
-  assert.deepEqual(
-    multicastMacOf(hex("ff02 0000 0000 0000 0000 0001 ff12 3456")),
-    hex("3333 ff12 3456"),
-  ));
 
 test("an ARP request (RFC 826)", () =>
   assert.deepEqual(
