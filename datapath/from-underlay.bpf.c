@@ -140,7 +140,7 @@ int from_underlay(struct __sk_buff *skb)
 	if (why)
 		return drop(skb, &f, why);
 
-	if (network->flags & VNI_IN_LEARN)
+	if ((network->flags & VNI_IN_LEARN) && (admission->flags & ADMIT_LEARN))
 		learn_source(&f, network, admission, eth->source);
 
 	/* Where to? Looked up before the headers come off, so that what is dropped is dropped whole. */

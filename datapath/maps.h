@@ -14,13 +14,13 @@
 #include <linux/types.h>
 
 enum limit {
-	WEFT_ABI = 2,
+	WEFT_ABI = 3,
 	PORTS_MAX = 16384,
 	PEERS_MAX = 8192,
 	ADJACENCIES_MAX = 16384,
 	GROUPS_MAX = 65536,
 	GROUP_MEMBERS_MAX = 8,
-	PEER_ADJACENCIES_MAX = 8,
+	PEER_ADJACENCIES_MAX = 16,
 	NETWORKS_MAX = 16384,
 	FDB_MAX = 262144,
 	SOURCES_MAX = 65536,
@@ -29,6 +29,12 @@ enum limit {
 	UNDERLAY_GROUPS_MAX = 4096,
 	ADMIT_MAX = 262144,
 	FLOOD_MEMBERS_MAX = 262144,
+	SPACES_MAX = 16384,
+	HOSTS_MAX = 262144,
+	ROUTES_MAX = 262144,
+	IPV4_LENGTHS_MAX = 33,		/* different prefix lengths of one address space: all that there are */
+	IPV6_LENGTHS_MAX = 24,
+	BUCKETS_MAX = 131072,
 	REPLICAS_MAX = 512,		/* of one list of one network */
 	EVENT_HEADER_OCTETS = 128,
 	EVENTS_OCTETS = 1048576,
@@ -58,6 +64,10 @@ enum attach_flag {
 	ATTACH_ANY_IPV4 = 16,		/* any source address: a forwarding workload */
 	ATTACH_ANY_IPV6 = 32,
 	ATTACH_SOURCES = 64,		/* the source table has more than the two addresses below */
+	ATTACH_ROUTED = 128,		/* frames to the gateway's MAC are routed here */
+	ATTACH_NEIGHBOURS_DROP = 256,	/* who asks for a neighbour that nobody knows is not heard by others */
+	ATTACH_DISCOVER = 512,		/* addresses that it uses and nobody declared are learned */
+	ATTACH_MSS_CLAMP = 1024,	/* TCP is told the MTU of its way */
 };
 
 struct attach_key {
@@ -76,6 +86,8 @@ struct attach_row {
 	__u8 ipv6[16];
 	__u32 bum_interval_ns;		/* time that one replica costs; 0: no limit */
 	__u32 bum_burst_ns;
+	__u32 space;			/* what its addresses are unique in: a router, or the network itself */
+	__u32 owner;			/* the tenant, as a number: whose budget of slow work is spent */
 };
 
 /* source: further source prefixes of a port (longest prefix match over port, then address). The row is a source_kind */
@@ -97,6 +109,8 @@ struct settings_row {
 	__u32 hash_seed;
 	__u16 vxlan_port;
 	__u8 gateway_mac[6];		/* of the fabric's distributed gateways: never learned. Zero: none */
+	__u8 router_mac[6];		/* of this host's routers: what others send routed frames to */
+	__u16 zero;
 };
 
 /* vtep: our own tunnel addresses, and the underlay groups that this host is in */
@@ -114,12 +128,15 @@ struct vtep_row {
 	__u32 flags;
 };
 
-/* vni_in: the network that a number means, on one of our addresses, under one encapsulation */
+/* vni_in: the network or router that a number means, on one of our addresses, under one encapsulation */
 
 enum vni_in_flag {
 	VNI_IN_DSCP_PIPE = 1,		/* inner DSCP stays; else it takes the outer one */
 	VNI_IN_UNKNOWN_DROP = 2,	/* unknown unicast is dropped, not flooded to local ports */
 	VNI_IN_LEARN = 4,		/* where senders are is learned from what they send */
+	VNI_IN_ROUTER = 8,		/* a router's number (L3VNI): frames are for our router MAC, and are routed */
+	VNI_IN_GATEWAY = 16,		/* this host is the gateway for those who have none of their own */
+	VNI_IN_MSS_CLAMP = 32,
 };
 
 struct vni_in_key {
@@ -130,11 +147,13 @@ struct vni_in_key {
 };
 
 struct vni_in_row {
-	__u32 network;
+	__u32 network;			/* or router: both are numbers of the fabric */
 	__u32 mtu;
 	__u32 flags;
 	__u32 age_seconds;		/* life of what is learned, from the last frame seen */
 	__u32 macs_max;			/* the most that is learned on the network */
+	__u32 space;
+	__u32 owner;
 };
 
 /* peer_in: who an outer source address is; admit: on which networks he may send */
@@ -149,6 +168,7 @@ struct peer_in_row {
 
 enum admit_flag {
 	ADMIT_DSCP_KEEP = 1,		/* his outer DSCP says nothing about the inner one: not a weft host */
+	ADMIT_LEARN = 2,		/* MACs behind him are learned */
 };
 
 struct admit_key {
@@ -158,7 +178,7 @@ struct admit_key {
 
 struct admit_row {
 	__u32 flags;
-	__u32 group;			/* next-hop group of what is learned from him there; 0: nothing is */
+	__u32 group;			/* next-hop group back to him there; 0: he only sends */
 };
 
 /* fdb: where a MAC is */
@@ -167,6 +187,8 @@ enum target_kind {
 	TARGET_PORT = 1,
 	TARGET_GROUP = 2,
 	TARGET_DROP = 3,
+	TARGET_GATEWAY = 4,		/* of routes: an address of the gateway itself */
+	TARGET_GLEAN = 5,		/* of routes: on a network of ours; whoever has the address is to be found */
 };
 
 struct fdb_key {
@@ -177,6 +199,7 @@ struct fdb_key {
 
 enum fdb_flag {
 	FDB_LEARNED = 1,		/* from the wire, by the datapath: not the agent's to write or to remove */
+	FDB_MOVED = 2,			/* was behind a port of ours: what still comes for it through tunnels is sent on, for a while */
 };
 
 struct fdb_row {
@@ -186,7 +209,7 @@ struct fdb_row {
 	__u16 zero;
 	__u32 sequence;
 	__u32 zero2;
-	__u64 fresh_until_ns;		/* learned: coarse monotonic time after which it is as good as not there */
+	__u64 fresh_until_ns;		/* coarse monotonic time. Learned: after it, as good as not there. Moved: after it, sent on no more */
 };
 
 /* learned: how many of a network's fdb rows are learned. The datapath's own */
@@ -233,8 +256,10 @@ struct peer_row {
 	__u8 local[16];
 	__u32 family;			/* 0: not there */
 	__u32 mtu;
-	__u32 adjacencies;
+	__u32 adjacencies;		/* slots in use; a next hop has as many as its weight says */
 	__u32 adjacency[PEER_ADJACENCIES_MAX];
+	__u8 router_mac[6];		/* of his routers; zero: he has none */
+	__u16 zero;
 };
 
 struct adjacency_row {
@@ -247,6 +272,119 @@ struct adjacency_row {
 	__u8 next_hop[16];
 	__u32 zero2;
 	__u64 fresh_until_ns;		/* coarse monotonic time; later the kernel's neighbour table decides. 0: never resolved */
+};
+
+/*
+ * host: where an address is, and who answers for it; route: where a prefix is. The longest match is found by asking for
+ * each prefix length that the space has, longest first (docs/decisions/0014-routing.md). Addresses mapped, bits too.
+ */
+
+enum route_flag {
+	ROUTE_DISCOVERED = 1,		/* learned, not declared: over when fresh_until_ns has passed */
+	ROUTE_MOVED = 2,		/* was behind a port of ours: stragglers are sent on until fresh_until_ns */
+	ROUTE_BY_ROUTER = 4,		/* the next frame is addressed to the peer's router MAC; else to `mac` */
+	ROUTE_SHARED_ADDRESS = 8,	/* several may have the address: neighbour advertisements override nothing */
+};
+
+struct host_key {
+	__u32 space;
+	__u8 address[16];
+};
+
+struct route_key {
+	__u32 space;
+	__u8 address[16];
+	__u8 bits;			/* 0..128; of IPv4 96..128 */
+	__u8 zero[3];
+};
+
+struct route_row {
+	__u32 network;			/* where the address is; 0: nowhere */
+	__u32 target;			/* port or group; which one `kind` says */
+	__u8 kind;
+	__u8 flags;
+	__u8 mac[6];			/* of who has the address; zero: nobody, as of a prefix' next router */
+	__u32 mtu;			/* octets of the largest IP packet on the way there */
+	__u32 zero;
+	__u64 fresh_until_ns;		/* coarse monotonic time */
+};
+
+struct space_key {
+	__u32 space;
+};
+
+/* Prefix lengths (mapped) of the space's routes, descending. */
+struct space_row {
+	__u8 ipv4_lengths;
+	__u8 ipv6_lengths;
+	__u8 zero[2];
+	__u8 ipv4_bits[36];
+	__u8 ipv6_bits[24];
+};
+
+/* gateway: the router's addresses on a network, which its ICMP messages come from */
+
+struct gateway_key {
+	__u32 network;
+};
+
+struct gateway_row {
+	__u8 ipv4[4];			/* zero: none */
+	__u8 ipv6[16];
+};
+
+/* slow: the way to the agent, a tap, and how long he is known to listen */
+
+struct slow_row {
+	__u32 ifindex;			/* 0: none */
+	__u32 zero;
+	__u64 heard_until_ns;		/* coarse monotonic time */
+};
+
+enum punt_reason {
+	PUNT_GLEAN = 1,			/* to an address of a network of ours that nobody has shown */
+	PUNT_DISCOVER = 2,		/* a copy: somebody uses an address that is not known */
+	PUNT_FRAGMENT = 3,		/* too big, and may be fragmented */
+	PUNT_TTL = 4,			/* the rest: from a tunnel, and to be answered by ICMP */
+	PUNT_TOO_BIG = 5,
+	PUNT_NO_ROUTE = 6,
+	PUNT_GATEWAY = 7,		/* to the gateway, or to this host's router MAC */
+	PUNT_REASONS = 8,
+};
+
+/* Behind a frame on its way to the agent. */
+struct punt_trailer {
+	__u32 magic;
+	__u32 reason;
+	__u32 port;			/* where it came in: a port, or a peer */
+	__u32 peer;
+	__u32 network;			/* of the port, or that its number means (a router's if it is an L3VNI) */
+	__u32 space;
+	__u32 owner;
+	__u32 mtu;			/* that it exceeds, or 0 */
+	__u32 inner_at;			/* offset of the inner Ethernet header: 0 from a port */
+	__u32 zero;
+};
+
+enum inject_kind {
+	INJECT_FROM_PORT = 1,		/* as if `id`, a port, had sent it; its sender's claims are not held against the port again */
+	INJECT_TO_PORT = 2,		/* to `id`, a port, as it is */
+	INJECT_TO_NETWORK = 3,		/* to everybody on `id`, a network: from its gateway */
+	INJECT_ROUTED = 4,		/* an IP packet of the router's own in space `id`; Ethernet addresses are filled in */
+	INJECT_TO_GROUP = 5,		/* encapsulated to `id`, a next-hop group, as it is */
+};
+
+/* Behind a frame on its way from the agent. */
+struct inject_trailer {
+	__u32 magic;
+	__u32 kind;
+	__u32 id;
+	__u32 zero;
+};
+
+enum trailer_magic {
+	PUNT_MAGIC = 0x70756e74,
+	INJECT_MAGIC = 0x696e6a65,
 };
 
 /* flood: who receives broadcast, multicast and unknown unicast. Lists in the order in which one frame is encapsulated: ascending header length. */
@@ -284,11 +422,13 @@ struct flood_member_row {
 	__u32 vni;
 };
 
-/* bucket: replica budgets already spent, as the time until which the budget is used up */
+/* bucket: budgets already spent, as the time until which the budget is used up */
 
 enum bucket_scope {
 	BUCKET_PORT = 1,
 	BUCKET_NETWORK = 2,
+	BUCKET_PUNT = 3,		/* of an owner: frames to the agent */
+	BUCKET_ANSWER = 4,		/* of a port: ICMP errors to it */
 };
 
 struct bucket_key {
@@ -321,6 +461,7 @@ enum hook {
 	HOOK_FROM_PORT = 1,
 	HOOK_FROM_UNDERLAY = 2,
 	HOOK_IDLE_DEVICE = 3,
+	HOOK_FROM_SLOW_PATH = 4,
 };
 
 struct event_row {

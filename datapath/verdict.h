@@ -69,6 +69,33 @@ enum verdict {
 	/* from the underlay */
 	VERDICT_GROUP_FOREIGN = 47,	/* to a group of ours, of a network that is not ours: groups are shared */
 
+	/* the frame went on */
+	VERDICT_ANSWERED = 48,		/* by the host in another's place: ARP, neighbour discovery, an echo to the gateway */
+	VERDICT_PUNTED = 49,		/* to the slow path */
+
+	/* routing */
+	VERDICT_NOT_ROUTABLE = 50,	/* to a router, and not a unicast IP packet that may leave its network */
+	VERDICT_TTL_EXCEEDED = 51,
+	VERDICT_NO_ROUTE = 52,
+	VERDICT_BLACKHOLE = 53,		/* a route that says drop */
+	VERDICT_ROUTER_MAC = 54,	/* under a router's number, and not to this host's router MAC */
+	VERDICT_GATEWAY_CLOSED = 55,	/* to the gateway itself, which answers echoes and nothing else */
+	VERDICT_NEIGHBOUR_UNKNOWN = 56,	/* asks for a neighbour that nobody knows, in a network that does not flood that */
+	VERDICT_PUNT_LIMITED = 57,	/* over its tenant's budget of slow work */
+	VERDICT_PUNT_UNHEARD = 58,	/* for the slow path, and no agent listens */
+	VERDICT_INJECT_INVALID = 59,	/* from the slow path, and not as an agent writes it */
+
+	/* counted beside the frame's own verdict */
+	VERDICT_ICMP_SENT = 60,		/* its sender was told why */
+	VERDICT_ICMP_LIMITED = 61,	/* was not, for his budget of answers is spent */
+	VERDICT_FORWARDED_STRAGGLER = 62,	/* came for an endpoint that has moved away, and was sent on */
+	VERDICT_NEIGHBOUR_MISS = 63,	/* asked for a neighbour that nobody knows: flooded */
+	VERDICT_NEIGHBOUR_OWN = 64,	/* a probe for, or an announcement of, the sender's own address: not answered */
+	VERDICT_NEIGHBOUR_UNICAST = 65,	/* asked the neighbour himself: left to him */
+	VERDICT_NEIGHBOUR_EXPIRED = 66,	/* asked for a neighbour who has not been seen for too long */
+	VERDICT_MSS_CLAMPED = 67,
+	VERDICT_DISCOVERED = 68,	/* showed an address that is not known: told the agent */
+
 	VERDICT_COUNT
 };
 

@@ -25,7 +25,7 @@ struct frame {
 
 always_inline int is_drop(enum verdict why)
 {
-	return why > VERDICT_PASSED_SHARED;
+	return why > VERDICT_PASSED_SHARED && why != VERDICT_ANSWERED && why != VERDICT_PUNTED;
 }
 
 always_inline int is_ip(__u16 type)

@@ -63,15 +63,16 @@ always_inline int by_adjacency(struct __sk_buff *skb, struct frame *f,
 	return leave(skb, f, VERDICT_ENCAPSULATED, bpf_redirect(adjacency->oif, 0));
 }
 
-_Static_assert(GROUP_MEMBERS_MAX == 8 && PEER_ADJACENCIES_MAX == 8, "pick() masks with 7");
+_Static_assert(!(GROUP_MEMBERS_MAX & (GROUP_MEMBERS_MAX - 1)) &&
+	       !(PEER_ADJACENCIES_MAX & (PEER_ADJACENCIES_MAX - 1)), "pick() masks");
 
-/* One of @n (1..8) by hash, without a division. The barrier keeps the mask that the verifier looks for. */
-always_inline __u32 pick(__u32 hash, __u32 n)
+/* One of @n (1..@max, a power of two) by hash, without a division. The barrier keeps the mask that the verifier looks for. */
+always_inline __u32 pick(__u32 hash, __u32 n, __u32 max)
 {
 	__u32 index = ((__u64)hash * n) >> 32;
 
 	asm volatile("" : "+r"(index));
-	return index & 7;
+	return index & (max - 1);
 }
 
 always_inline struct adjacency_row *adjacency_of(const struct peer_row *row, __u32 hash)
@@ -81,7 +82,7 @@ always_inline struct adjacency_row *adjacency_of(const struct peer_row *row, __u
 	if (!n)
 		return NULL;
 	/* Other bits than the group's choice was made by. */
-	index = row->adjacency[n > 1 ? pick(hash << 16 | hash >> 16, n) : 0];
+	index = row->adjacency[n > 1 ? pick(hash << 16 | hash >> 16, n, PEER_ADJACENCIES_MAX) : 0];
 	return bpf_map_lookup_elem(&adjacency, &index);
 }
 
@@ -98,7 +99,7 @@ always_inline int to_group(struct __sk_buff *skb, struct frame *f, __u32 group_i
 
 	if (!members || !members->members)
 		return drop(skb, f, VERDICT_NO_GROUP);
-	member = &members->member[members->members > 1 ? pick(f->hash, members->members) : 0];
+	member = &members->member[members->members > 1 ? pick(f->hash, members->members, GROUP_MEMBERS_MAX) : 0];
 	peer_id = member->peer;
 	to = bpf_map_lookup_elem(&peer, &peer_id);
 	if (!to || !to->family)

@@ -33,8 +33,12 @@ TABLE(adjacency, BPF_MAP_TYPE_ARRAY, __u32, struct adjacency_row, ADJACENCIES_MA
 TABLE(flood, BPF_MAP_TYPE_HASH, struct flood_key, struct flood_row, NETWORKS_MAX, BPF_F_NO_PREALLOC);
 TABLE(flood_member, BPF_MAP_TYPE_HASH, struct flood_member_key, struct flood_member_row,
       FLOOD_MEMBERS_MAX, BPF_F_NO_PREALLOC);
-TABLE(bucket, BPF_MAP_TYPE_HASH, struct bucket_key, struct bucket_row, PORTS_MAX + NETWORKS_MAX,
-      BPF_F_NO_PREALLOC);
+TABLE(host, BPF_MAP_TYPE_HASH, struct host_key, struct route_row, HOSTS_MAX, BPF_F_NO_PREALLOC);
+TABLE(route, BPF_MAP_TYPE_HASH, struct route_key, struct route_row, ROUTES_MAX, BPF_F_NO_PREALLOC);
+TABLE(space, BPF_MAP_TYPE_HASH, struct space_key, struct space_row, SPACES_MAX, BPF_F_NO_PREALLOC);
+TABLE(gateway, BPF_MAP_TYPE_HASH, struct gateway_key, struct gateway_row, NETWORKS_MAX, BPF_F_NO_PREALLOC);
+TABLE(slow, BPF_MAP_TYPE_ARRAY, __u32, struct slow_row, 1, 0);
+TABLE(bucket, BPF_MAP_TYPE_HASH, struct bucket_key, struct bucket_row, BUCKETS_MAX, BPF_F_NO_PREALLOC);
 TABLE(counter, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct counter_row, VERDICTS_MAX, 0);
 TABLE(port_counter, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct port_counter_row, PORTS_MAX, 0);
 TABLE(event_budget, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct event_budget_row, VERDICTS_MAX, 0);

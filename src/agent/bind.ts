@@ -2,7 +2,7 @@
  * Rows and facts → table entries: names of interfaces become ifindexes, peers get the adjacencies that the
  * kernel's routes and neighbours give them. Pure but for the book of adjacency ids.
  */
-import { mappedOctets, overlaps, parseIp, parsePrefix } from "../base/ip.ts";
+import { type IpPrefix, mappedOctets, overlaps, parseIp, parsePrefix } from "../base/ip.ts";
 import { parseMac } from "../base/mac.ts";
 import { invariant } from "../base/result.ts";
 import { macOfGroup } from "../intent/groups.ts";
@@ -14,6 +14,7 @@ import {
   FLOOD_LIST,
   LIMIT,
   PORT_FLAG,
+  ROUTE_FLAG,
   SOURCE_KIND,
   TARGET_KIND,
   VNI_IN_FLAG,
@@ -22,6 +23,7 @@ import {
 import { pack } from "../rows/pack.ts";
 import type {
   AttachRow,
+  Destination,
   EncapsulationName,
   FdbRow,
   FloodRow,
@@ -29,8 +31,10 @@ import type {
   MulticastRow,
   PeerRow,
   PortRow,
+  RouteRow,
   Row,
   SourceRow,
+  SpaceRow,
   VniInRow,
 } from "../rows/rows.ts";
 import { HARDWARE_ETHERNET } from "../wire/netlink/link.ts";
@@ -79,6 +83,12 @@ function mac(text: string): Uint8Array {
   return octets;
 }
 
+const macOrNone = (text: string | null): Uint8Array =>
+  text === null ? new Uint8Array(6) : mac(text);
+
+const octetsOrNone = (text: string | null, octets: number): Uint8Array =>
+  (text === null ? null : parseIp(text))?.octets ?? new Uint8Array(octets);
+
 const encapsulationNumber = (name: EncapsulationName): number =>
   name === "vxlan" ? ENCAPSULATION.ENCAPSULATION_VXLAN : ENCAPSULATION.ENCAPSULATION_NVGRE;
 
@@ -96,8 +106,9 @@ export function bind(input: BindInput): Bound {
     switch (row.table) {
       case "settings": {
         const { hashSeed, vxlanPort } = row;
-        const gatewayMac = row.gatewayMac === null ? new Uint8Array(6) : mac(row.gatewayMac);
-        put("settings", u32(0), pack("settingsRow", { hashSeed, vxlanPort, gatewayMac }));
+        const [gatewayMac, routerMac] = [macOrNone(row.gatewayMac), macOrNone(row.routerMac)];
+        const values = { hashSeed, vxlanPort, gatewayMac, routerMac };
+        put("settings", u32(0), pack("settingsRow", values));
         break;
       }
       case "uplink":
@@ -120,8 +131,10 @@ export function bind(input: BindInput): Bound {
         break;
       case "admit": {
         const { peer, network } = row;
-        const flags = row.dscpKeep ? ADMIT_FLAG.ADMIT_DSCP_KEEP : 0;
-        const group = row.learnedGroup ?? 0;
+        const flags =
+          flagIf(row.dscpKeep, ADMIT_FLAG.ADMIT_DSCP_KEEP) |
+          flagIf(row.learns, ADMIT_FLAG.ADMIT_LEARN);
+        const group = row.group ?? 0;
         put("admit", pack("admitKey", { peer, network }), pack("admitRow", { flags, group }));
         break;
       }
@@ -154,6 +167,26 @@ export function bind(input: BindInput): Bound {
       case "flood":
         floods.set(row.network, floodLists(row));
         break;
+      case "host": {
+        const key = pack("hostKey", { space: row.space, address: address(row.address) });
+        put("host", key, destinationRow(row));
+        break;
+      }
+      case "route":
+        put("route", routeKey(row), destinationRow(row));
+        break;
+      case "space":
+        put("space", pack("spaceKey", { space: row.space }), spaceRow(row));
+        break;
+      case "gateway": {
+        const [ipv4, ipv6] = [octetsOrNone(row.ipv4, 4), octetsOrNone(row.ipv6, 16)];
+        put(
+          "gateway",
+          pack("gatewayKey", { network: row.network }),
+          pack("gatewayRow", { ipv4, ipv6 }),
+        );
+        break;
+      }
     }
   return { tables, floods, absentPorts, unreachableHosts: [...unreachableHosts].sort() };
 }
@@ -189,7 +222,7 @@ function bindMulticast(row: MulticastRow, input: BindInput, put: Put): void {
   };
   const known = input.adjacencies.take(hop);
   put("adjacency", u32(known.id), adjacencyRow(hop, known, input.freshUntilNs));
-  put("peer", u32(row.peer), peerRow({ ...row, remote: row.group }, [known.id]));
+  put("peer", u32(row.peer), peerRow({ ...row, remote: row.group, routerMac: null }, [known.id]));
   const flags = VTEP_FLAG.VTEP_GROUP | flagIf(row.shared, VTEP_FLAG.VTEP_SHARED);
   put("vtep", pack("vtepKey", { address: address(row.group) }), pack("vtepRow", { flags }));
 }
@@ -203,17 +236,55 @@ function bindVni(row: VniInRow, put: Put): void {
   const flags =
     flagIf(row.dscp === "pipe", VNI_IN_FLAG.VNI_IN_DSCP_PIPE) |
     flagIf(row.unknownUnicast === "drop", VNI_IN_FLAG.VNI_IN_UNKNOWN_DROP) |
-    flagIf(row.learning !== null, VNI_IN_FLAG.VNI_IN_LEARN);
-  const { network, mtu, learning } = row;
-  put("vni_in", key, pack("vniInRow", { network, mtu, flags, ...learning }));
+    flagIf(row.learning !== null, VNI_IN_FLAG.VNI_IN_LEARN) |
+    flagIf(row.isRouter, VNI_IN_FLAG.VNI_IN_ROUTER) |
+    flagIf(row.isGateway, VNI_IN_FLAG.VNI_IN_GATEWAY) |
+    flagIf(row.mssClamp, VNI_IN_FLAG.VNI_IN_MSS_CLAMP);
+  const { network, mtu, learning, space, owner } = row;
+  put("vni_in", key, pack("vniInRow", { network, mtu, flags, ...learning, space, owner }));
 }
+
+const DESTINATION_KINDS: Readonly<Record<Destination["kind"], number>> = {
+  port: TARGET_KIND.TARGET_PORT,
+  group: TARGET_KIND.TARGET_GROUP,
+  drop: TARGET_KIND.TARGET_DROP,
+  gateway: TARGET_KIND.TARGET_GATEWAY,
+  glean: TARGET_KIND.TARGET_GLEAN,
+};
+
+function destinationRow(row: Destination): Uint8Array {
+  const { network, target, mtu } = row;
+  return pack("routeRow", {
+    ...{ network, target, mtu, mac: macOrNone(row.mac) },
+    kind: DESTINATION_KINDS[row.kind],
+    flags: flagIf(row.byRouter, ROUTE_FLAG.ROUTE_BY_ROUTER),
+  });
+}
+
+function routeKey({ space, prefix: text }: RouteRow): Uint8Array {
+  const prefix = parsePrefix(text);
+  invariant(prefix !== null, `a row has no prefix: ${text}`);
+  return pack("routeKey", { space, bits: mappedBits(prefix), address: mappedOctets(prefix) });
+}
+
+function spaceRow({ ipv4Lengths, ipv6Lengths }: SpaceRow): Uint8Array {
+  const [ipv4Bits, ipv6Bits] = [new Uint8Array(36), new Uint8Array(24)];
+  ipv4Bits.set(ipv4Lengths.map((bits) => 96 + bits));
+  ipv6Bits.set(ipv6Lengths);
+  return pack("spaceRow", {
+    ...{ ipv4Bits, ipv6Bits },
+    ipv4Lengths: ipv4Lengths.length,
+    ipv6Lengths: ipv6Lengths.length,
+  });
+}
+
+const mappedBits = ({ family, bits }: IpPrefix): number => (family === "ipv4" ? 96 + bits : bits);
 
 function sourceKey(row: SourceRow): Uint8Array {
   const prefix = parsePrefix(row.prefix);
   invariant(prefix !== null, `a row has no prefix: ${row.prefix}`);
-  const bits = prefix.family === "ipv4" ? 96 + prefix.bits : prefix.bits;
   return pack("sourceKey", {
-    prefixBits: 32 + bits,
+    prefixBits: 32 + mappedBits(prefix),
     port: row.port,
     address: mappedOctets(prefix),
   });
@@ -253,7 +324,7 @@ function adjacencyRow(hop: NextHop, known: KnownAdjacency, freshUntilNs: bigint)
 }
 
 function peerRow(
-  row: Pick<PeerRow, "remote" | "local" | "family" | "mtu">,
+  row: Pick<PeerRow, "remote" | "local" | "family" | "mtu" | "routerMac">,
   adjacencies: readonly number[],
 ): Uint8Array {
   return pack("peerRow", {
@@ -263,6 +334,7 @@ function peerRow(
     mtu: row.mtu,
     adjacencies: adjacencies.length,
     adjacency: adjacencies,
+    routerMac: macOrNone(row.routerMac),
   });
 }
 
@@ -289,7 +361,11 @@ function attachRow(row: AttachRow, traced: boolean): Uint8Array {
     flagIf(row.tenantTunnels === "deny", ATTACH_FLAG.ATTACH_TUNNELS_DENY) |
     flagIf(row.anyIpv4, ATTACH_FLAG.ATTACH_ANY_IPV4) |
     flagIf(row.anyIpv6, ATTACH_FLAG.ATTACH_ANY_IPV6) |
-    flagIf(row.sources, ATTACH_FLAG.ATTACH_SOURCES);
+    flagIf(row.sources, ATTACH_FLAG.ATTACH_SOURCES) |
+    flagIf(row.routed, ATTACH_FLAG.ATTACH_ROUTED) |
+    flagIf(row.unknownNeighbours === "drop", ATTACH_FLAG.ATTACH_NEIGHBOURS_DROP) |
+    flagIf(row.discovers, ATTACH_FLAG.ATTACH_DISCOVER) |
+    flagIf(row.mssClamp, ATTACH_FLAG.ATTACH_MSS_CLAMP);
   return pack("attachRow", {
     port: row.port,
     network: row.network,
@@ -299,6 +375,8 @@ function attachRow(row: AttachRow, traced: boolean): Uint8Array {
     ipv4: ipv4?.octets ?? new Uint8Array(4),
     ipv6: ipv6?.octets ?? new Uint8Array(16),
     ...budget(row.bumPps),
+    space: row.space,
+    owner: row.owner,
   });
 }
 

@@ -72,6 +72,10 @@ const SHAPES: Readonly<Record<TableName, readonly [LayoutName | "index", LayoutN
   admit: ["admitKey", "admitRow"],
   source: ["sourceKey", "mark"],
   fdb: ["fdbKey", "fdbRow"],
+  gateway: ["gatewayKey", "gatewayRow"],
+  host: ["hostKey", "routeRow"],
+  route: ["routeKey", "routeRow"],
+  space: ["spaceKey", "spaceRow"],
   vni_in: ["vniInKey", "vniInRow"],
   attach: ["attachKey", "attachRow"],
 };

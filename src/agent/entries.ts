@@ -18,6 +18,10 @@ export const TABLES = [
   "peer_in",
   "source",
   "fdb",
+  "gateway",
+  "host",
+  "route",
+  "space",
   "vni_in",
   "attach",
 ] as const;

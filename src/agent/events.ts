@@ -43,11 +43,12 @@ export function parseEvent(octets: Uint8Array): DatapathEvent {
   };
 }
 
-/** Verdicts up to here mean that the frame went on. */
+/** Verdicts up to here, and these, mean that the frame went on. */
 const LAST_FORWARDING = VERDICTS.indexOf("passed-shared");
+const FORWARDING: ReadonlySet<VerdictName> = new Set<VerdictName>(["answered", "punted"]);
 
 export const isDrop = (verdict: VerdictName): boolean =>
-  VERDICTS.indexOf(verdict) > LAST_FORWARDING;
+  VERDICTS.indexOf(verdict) > LAST_FORWARDING && !FORWARDING.has(verdict);
 
 /** Names of the host's ports and networks by id. */
 export class EventNames {

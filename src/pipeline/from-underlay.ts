@@ -75,7 +75,7 @@ function judge(received: Received, tunnel: Tunnel): Judgement {
   if (admission === null) return ended("not-admitted");
   const why = refusalOfInner(frame, tunnel, network);
   if (why !== null) return ended(why);
-  const lesson = lessonOf(received, tunnel, network, admission.learnedGroup);
+  const lesson = lessonOf(received, tunnel, network, admission.learns ? admission.group : null);
   const isUniform = network.dscp === "uniform" && !admission.dscpKeep;
   return { ...destinationOf(received, tunnel, network, lesson), isUniform, lesson };
 }

@@ -25,7 +25,7 @@ export interface UnderlayTables {
   localPorts(network: number): readonly number[];
 }
 
-export type Admission = Pick<AdmitRow, "dscpKeep" | "learnedGroup">;
+export type Admission = Pick<AdmitRow, "dscpKeep" | "group" | "learns">;
 
 export interface ReceivingAddress {
   /** Another overlay uses it too. */
@@ -101,7 +101,7 @@ export function openTables(options: {
     vniIn: (_vtep: string, encapsulation: EncapsulationName, vni: number) =>
       encapsulation === "nvgre" && !isLegalVsid(vni) ? null : openNetwork(encapsulation, vni),
     peerIn: () => 1,
-    admit: () => ({ dscpKeep: false, learnedGroup: null }),
+    admit: () => ({ dscpKeep: false, group: null, learns: false }),
     fdb: (network: number) => ({ kind: "port", target: network, freshUntilSeconds: null }),
     learnedCount: () => 0,
     networkOfPort: (port: number) => port,

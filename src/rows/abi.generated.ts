@@ -50,12 +50,34 @@ export const VERDICTS = [
   "learn-refused",
   "learn-full",
   "group-foreign",
+  "answered",
+  "punted",
+  "not-routable",
+  "ttl-exceeded",
+  "no-route",
+  "blackhole",
+  "router-mac",
+  "gateway-closed",
+  "neighbour-unknown",
+  "punt-limited",
+  "punt-unheard",
+  "inject-invalid",
+  "icmp-sent",
+  "icmp-limited",
+  "forwarded-straggler",
+  "neighbour-miss",
+  "neighbour-own",
+  "neighbour-unicast",
+  "neighbour-expired",
+  "mss-clamped",
+  "discovered",
 ] as const;
 
 export type VerdictName = (typeof VERDICTS)[number];
 
 export const ADMIT_FLAG = {
   ADMIT_DSCP_KEEP: 1,
+  ADMIT_LEARN: 2,
 } as const;
 
 export const ATTACH_FLAG = {
@@ -66,11 +88,17 @@ export const ATTACH_FLAG = {
   ATTACH_ANY_IPV4: 16,
   ATTACH_ANY_IPV6: 32,
   ATTACH_SOURCES: 64,
+  ATTACH_ROUTED: 128,
+  ATTACH_NEIGHBOURS_DROP: 256,
+  ATTACH_DISCOVER: 512,
+  ATTACH_MSS_CLAMP: 1024,
 } as const;
 
 export const BUCKET_SCOPE = {
   BUCKET_PORT: 1,
   BUCKET_NETWORK: 2,
+  BUCKET_PUNT: 3,
+  BUCKET_ANSWER: 4,
 } as const;
 
 export const ENCAPSULATION = {
@@ -85,6 +113,7 @@ export const FAMILY = {
 
 export const FDB_FLAG = {
   FDB_LEARNED: 1,
+  FDB_MOVED: 2,
 } as const;
 
 export const FLOOD_LIST = {
@@ -100,16 +129,25 @@ export const HOOK = {
   HOOK_FROM_PORT: 1,
   HOOK_FROM_UNDERLAY: 2,
   HOOK_IDLE_DEVICE: 3,
+  HOOK_FROM_SLOW_PATH: 4,
+} as const;
+
+export const INJECT_KIND = {
+  INJECT_FROM_PORT: 1,
+  INJECT_TO_PORT: 2,
+  INJECT_TO_NETWORK: 3,
+  INJECT_ROUTED: 4,
+  INJECT_TO_GROUP: 5,
 } as const;
 
 export const LIMIT = {
-  WEFT_ABI: 2,
+  WEFT_ABI: 3,
   PORTS_MAX: 16384,
   PEERS_MAX: 8192,
   ADJACENCIES_MAX: 16384,
   GROUPS_MAX: 65536,
   GROUP_MEMBERS_MAX: 8,
-  PEER_ADJACENCIES_MAX: 8,
+  PEER_ADJACENCIES_MAX: 16,
   NETWORKS_MAX: 16384,
   FDB_MAX: 262144,
   SOURCES_MAX: 65536,
@@ -118,6 +156,12 @@ export const LIMIT = {
   UNDERLAY_GROUPS_MAX: 4096,
   ADMIT_MAX: 262144,
   FLOOD_MEMBERS_MAX: 262144,
+  SPACES_MAX: 16384,
+  HOSTS_MAX: 262144,
+  ROUTES_MAX: 262144,
+  IPV4_LENGTHS_MAX: 33,
+  IPV6_LENGTHS_MAX: 24,
+  BUCKETS_MAX: 131072,
   REPLICAS_MAX: 512,
   EVENT_HEADER_OCTETS: 128,
   EVENTS_OCTETS: 1048576,
@@ -131,6 +175,24 @@ export const PORT_FLAG = {
   PORT_REDIRECT_PEER: 1,
 } as const;
 
+export const PUNT_REASON = {
+  PUNT_GLEAN: 1,
+  PUNT_DISCOVER: 2,
+  PUNT_FRAGMENT: 3,
+  PUNT_TTL: 4,
+  PUNT_TOO_BIG: 5,
+  PUNT_NO_ROUTE: 6,
+  PUNT_GATEWAY: 7,
+  PUNT_REASONS: 8,
+} as const;
+
+export const ROUTE_FLAG = {
+  ROUTE_DISCOVERED: 1,
+  ROUTE_MOVED: 2,
+  ROUTE_BY_ROUTER: 4,
+  ROUTE_SHARED_ADDRESS: 8,
+} as const;
+
 export const SOURCE_KIND = {
   SOURCE_ANY: 1,
   SOURCE_IPV6_ONLY: 2,
@@ -140,12 +202,22 @@ export const TARGET_KIND = {
   TARGET_PORT: 1,
   TARGET_GROUP: 2,
   TARGET_DROP: 3,
+  TARGET_GATEWAY: 4,
+  TARGET_GLEAN: 5,
+} as const;
+
+export const TRAILER_MAGIC = {
+  PUNT_MAGIC: 1886744180,
+  INJECT_MAGIC: 1768843877,
 } as const;
 
 export const VNI_IN_FLAG = {
   VNI_IN_DSCP_PIPE: 1,
   VNI_IN_UNKNOWN_DROP: 2,
   VNI_IN_LEARN: 4,
+  VNI_IN_ROUTER: 8,
+  VNI_IN_GATEWAY: 16,
+  VNI_IN_MSS_CLAMP: 32,
 } as const;
 
 export const VTEP_FLAG = {
@@ -192,7 +264,7 @@ export const LAYOUTS = {
     },
   },
   attachRow: {
-    octets: 48,
+    octets: 56,
     fields: {
       port: { at: 0, octets: 4, form: "integer" },
       network: { at: 4, octets: 4, form: "integer" },
@@ -203,6 +275,8 @@ export const LAYOUTS = {
       ipv6: { at: 24, octets: 16, form: "octets" },
       bumIntervalNs: { at: 40, octets: 4, form: "integer" },
       bumBurstNs: { at: 44, octets: 4, form: "integer" },
+      space: { at: 48, octets: 4, form: "integer" },
+      owner: { at: 52, octets: 4, form: "integer" },
     },
   },
   bucketKey: {
@@ -300,6 +374,19 @@ export const LAYOUTS = {
       bumBurstNs: { at: 28, octets: 4, form: "integer" },
     },
   },
+  gatewayKey: {
+    octets: 4,
+    fields: {
+      network: { at: 0, octets: 4, form: "integer" },
+    },
+  },
+  gatewayRow: {
+    octets: 20,
+    fields: {
+      ipv4: { at: 0, octets: 4, form: "octets" },
+      ipv6: { at: 4, octets: 16, form: "octets" },
+    },
+  },
   groupMember: {
     octets: 12,
     fields: {
@@ -315,6 +402,22 @@ export const LAYOUTS = {
     fields: {
       members: { at: 0, octets: 4, form: "integer" },
       member: { at: 4, octets: 96, form: "structs", of: "groupMember" },
+    },
+  },
+  hostKey: {
+    octets: 20,
+    fields: {
+      space: { at: 0, octets: 4, form: "integer" },
+      address: { at: 4, octets: 16, form: "octets" },
+    },
+  },
+  injectTrailer: {
+    octets: 16,
+    fields: {
+      magic: { at: 0, octets: 4, form: "integer" },
+      kind: { at: 4, octets: 4, form: "integer" },
+      id: { at: 8, octets: 4, form: "integer" },
+      zero: { at: 12, octets: 4, form: "integer" },
     },
   },
   learnedKey: {
@@ -343,14 +446,16 @@ export const LAYOUTS = {
     },
   },
   peerRow: {
-    octets: 76,
+    octets: 116,
     fields: {
       remote: { at: 0, octets: 16, form: "octets" },
       local: { at: 16, octets: 16, form: "octets" },
       family: { at: 32, octets: 4, form: "integer" },
       mtu: { at: 36, octets: 4, form: "integer" },
       adjacencies: { at: 40, octets: 4, form: "integer" },
-      adjacency: { at: 44, octets: 32, form: "integers", each: 4 },
+      adjacency: { at: 44, octets: 64, form: "integers", each: 4 },
+      routerMac: { at: 108, octets: 6, form: "octets" },
+      zero: { at: 114, octets: 2, form: "integer" },
     },
   },
   portCounterRow: {
@@ -372,12 +477,59 @@ export const LAYOUTS = {
       flags: { at: 12, octets: 4, form: "integer" },
     },
   },
+  puntTrailer: {
+    octets: 40,
+    fields: {
+      magic: { at: 0, octets: 4, form: "integer" },
+      reason: { at: 4, octets: 4, form: "integer" },
+      port: { at: 8, octets: 4, form: "integer" },
+      peer: { at: 12, octets: 4, form: "integer" },
+      network: { at: 16, octets: 4, form: "integer" },
+      space: { at: 20, octets: 4, form: "integer" },
+      owner: { at: 24, octets: 4, form: "integer" },
+      mtu: { at: 28, octets: 4, form: "integer" },
+      innerAt: { at: 32, octets: 4, form: "integer" },
+      zero: { at: 36, octets: 4, form: "integer" },
+    },
+  },
+  routeKey: {
+    octets: 24,
+    fields: {
+      space: { at: 0, octets: 4, form: "integer" },
+      address: { at: 4, octets: 16, form: "octets" },
+      bits: { at: 20, octets: 1, form: "integer" },
+      zero: { at: 21, octets: 3, form: "octets" },
+    },
+  },
+  routeRow: {
+    octets: 32,
+    fields: {
+      network: { at: 0, octets: 4, form: "integer" },
+      target: { at: 4, octets: 4, form: "integer" },
+      kind: { at: 8, octets: 1, form: "integer" },
+      flags: { at: 9, octets: 1, form: "integer" },
+      mac: { at: 10, octets: 6, form: "octets" },
+      mtu: { at: 16, octets: 4, form: "integer" },
+      zero: { at: 20, octets: 4, form: "integer" },
+      freshUntilNs: { at: 24, octets: 8, form: "integer" },
+    },
+  },
   settingsRow: {
-    octets: 12,
+    octets: 20,
     fields: {
       hashSeed: { at: 0, octets: 4, form: "integer" },
       vxlanPort: { at: 4, octets: 2, form: "integer" },
       gatewayMac: { at: 6, octets: 6, form: "octets" },
+      routerMac: { at: 12, octets: 6, form: "octets" },
+      zero: { at: 18, octets: 2, form: "integer" },
+    },
+  },
+  slowRow: {
+    octets: 16,
+    fields: {
+      ifindex: { at: 0, octets: 4, form: "integer" },
+      zero: { at: 4, octets: 4, form: "integer" },
+      heardUntilNs: { at: 8, octets: 8, form: "integer" },
     },
   },
   sourceKey: {
@@ -386,6 +538,22 @@ export const LAYOUTS = {
       prefixBits: { at: 0, octets: 4, form: "integer" },
       port: { at: 4, octets: 4, form: "integer" },
       address: { at: 8, octets: 16, form: "octets" },
+    },
+  },
+  spaceKey: {
+    octets: 4,
+    fields: {
+      space: { at: 0, octets: 4, form: "integer" },
+    },
+  },
+  spaceRow: {
+    octets: 64,
+    fields: {
+      ipv4Lengths: { at: 0, octets: 1, form: "integer" },
+      ipv6Lengths: { at: 1, octets: 1, form: "integer" },
+      zero: { at: 2, octets: 2, form: "octets" },
+      ipv4Bits: { at: 4, octets: 36, form: "octets" },
+      ipv6Bits: { at: 40, octets: 24, form: "octets" },
     },
   },
   vniInKey: {
@@ -398,13 +566,15 @@ export const LAYOUTS = {
     },
   },
   vniInRow: {
-    octets: 20,
+    octets: 28,
     fields: {
       network: { at: 0, octets: 4, form: "integer" },
       mtu: { at: 4, octets: 4, form: "integer" },
       flags: { at: 8, octets: 4, form: "integer" },
       ageSeconds: { at: 12, octets: 4, form: "integer" },
       macsMax: { at: 16, octets: 4, form: "integer" },
+      space: { at: 20, octets: 4, form: "integer" },
+      owner: { at: 24, octets: 4, form: "integer" },
     },
   },
   vtepKey: {

@@ -20,6 +20,10 @@ const TABLES: readonly Row["table"][] = [
   "group",
   "fdb",
   "flood",
+  "host",
+  "route",
+  "space",
+  "gateway",
 ];
 
 /** Parts of a key, most significant first. */
@@ -54,19 +58,28 @@ function keyOf(row: Row): Key {
       return [row.port];
     case "attach":
       return [row.interface, row.vid ?? -1];
-    case "source": {
-      const prefix = parsePrefix(row.prefix);
-      return prefix
-        ? [row.port, mappedOctets(prefix), prefix.bits]
-        : [row.port, new Uint8Array(0), 0];
-    }
+    case "source":
+      return [row.port, ...prefixKey(row.prefix)];
     case "group":
       return [row.group];
     case "fdb":
       return [row.network, parseMac(row.mac) ?? new Uint8Array(0)];
     case "flood":
       return [row.network];
+    case "host":
+      return [row.space, addressOctets(row.address)];
+    case "route":
+      return [row.space, ...prefixKey(row.prefix)];
+    case "space":
+      return [row.space];
+    case "gateway":
+      return [row.network];
   }
+}
+
+function prefixKey(text: string): Key {
+  const prefix = parsePrefix(text);
+  return prefix ? [mappedOctets(prefix), prefix.bits] : [new Uint8Array(0), 0];
 }
 
 function addressOctets(text: string): Uint8Array {

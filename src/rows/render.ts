@@ -6,13 +6,13 @@ import type { Row } from "./rows.ts";
  * order of the list, at every depth.
  */
 const keysByTable: Readonly<Record<Row["table"], readonly string[]>> = {
-  settings: ["hashSeed", "vxlanPort", "gatewayMac"],
+  settings: ["hashSeed", "vxlanPort", "gatewayMac", "routerMac"],
   uplink: ["interface", "mtu"],
   vtep: ["address", "shared"],
-  peer: ["peer", "host", "family", "local", "remote", "mtu"],
+  peer: ["peer", "host", "family", "local", "remote", "mtu", "routerMac"],
   peer_in: ["address", "peer"],
   multicast: ["peer", "group", "family", "local", "interface", "mtu", "shared"],
-  admit: ["peer", "network", "dscpKeep", "learnedGroup"],
+  admit: ["peer", "network", "dscpKeep", "group", "learns"],
   vni_in: [
     "vtep",
     "encapsulation",
@@ -24,6 +24,11 @@ const keysByTable: Readonly<Record<Row["table"], readonly string[]>> = {
     "learning",
     "ageSeconds",
     "macsMax",
+    "isRouter",
+    "isGateway",
+    "mssClamp",
+    "space",
+    "owner",
   ],
   port: ["port", "tenant", "name", "networkName", "network", "interface", "attachment", "mtu"],
   attach: [
@@ -42,6 +47,12 @@ const keysByTable: Readonly<Record<Row["table"], readonly string[]>> = {
     "dscp",
     "tenantTunnels",
     "bumPps",
+    "routed",
+    "unknownNeighbours",
+    "discovers",
+    "mssClamp",
+    "space",
+    "owner",
   ],
   source: ["port", "prefix"],
   group: ["group", "members", "peer", "vni", "encapsulation", "weight"],
@@ -57,6 +68,10 @@ const keysByTable: Readonly<Record<Row["table"], readonly string[]>> = {
     "peer",
     "vni",
   ],
+  host: ["space", "address", "kind", "target", "network", "mac", "byRouter", "mtu"],
+  route: ["space", "prefix", "kind", "target", "network", "mac", "byRouter", "mtu"],
+  space: ["space", "ipv4Lengths", "ipv6Lengths"],
+  gateway: ["network", "ipv4", "ipv6"],
 };
 
 /** One row, without the newline. */

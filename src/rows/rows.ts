@@ -17,6 +17,8 @@ export interface SettingsRow {
   readonly vxlanPort: number;
   /** Of the fabric's distributed gateways; null: none. */
   readonly gatewayMac: string | null;
+  /** Of this host's routers: what other hosts send routed frames to; null: it has none. */
+  readonly routerMac: string | null;
 }
 
 /** An underlay interface of this host. */
@@ -43,6 +45,8 @@ export interface PeerRow {
   readonly remote: string;
   /** Octets of the largest underlay IP packet on the way to him. */
   readonly mtu: number;
+  /** Of his routers; null: he has none, or is not ours. */
+  readonly routerMac: string | null;
 }
 
 /** An outer source address that means this peer. */
@@ -69,11 +73,14 @@ export interface MulticastRow {
 export interface AdmitRow {
   readonly table: "admit";
   readonly peer: number;
+  /** Or router. */
   readonly network: number;
   /** His outer DSCP says nothing about the inner one: not a weft host. */
   readonly dscpKeep: boolean;
-  /** Next-hop group of the MACs that are learned from him there; null: none are. */
-  readonly learnedGroup: number | null;
+  /** Next-hop group back to him there; null: he only sends. */
+  readonly group: number | null;
+  /** MACs behind him are learned. */
+  readonly learns: boolean;
 }
 
 /** How a network learns where MACs are from the frames that come in. */
@@ -90,12 +97,20 @@ export interface VniInRow {
   readonly vtep: string;
   readonly encapsulation: EncapsulationName;
   readonly vni: number;
+  /** Or router: both are numbers of the fabric. */
   readonly network: number;
   readonly mtu: number;
   readonly dscp: "uniform" | "pipe";
   readonly unknownUnicast: "flood" | "drop";
   /** Null: endpoints are declared. */
   readonly learning: Learning | null;
+  /** A router's number (L3VNI): what arrives under it is routed. */
+  readonly isRouter: boolean;
+  /** Frames to the gateway's MAC are routed here, for those hosts that have no gateway of their own. */
+  readonly isGateway: boolean;
+  readonly mssClamp: boolean;
+  readonly space: number;
+  readonly owner: number;
 }
 
 /** A local port as a destination. `tenant` and `name` are for people, counters and events. */
@@ -134,6 +149,17 @@ export interface AttachRow {
   readonly tenantTunnels: "allow" | "deny";
   /** Replicas a second; null: no limit. */
   readonly bumPps: number | null;
+  /** Frames to the gateway's MAC are routed here. */
+  readonly routed: boolean;
+  /** What becomes of a question for a neighbour that nobody knows. */
+  readonly unknownNeighbours: "flood" | "drop";
+  /** Addresses that it uses and nobody declared are learned. */
+  readonly discovers: boolean;
+  readonly mssClamp: boolean;
+  /** What its addresses are unique in: the number of a router, or of its network if that has none. */
+  readonly space: number;
+  /** The tenant, as a number: whose budget of slow work is spent. */
+  readonly owner: number;
 }
 
 /** A further prefix that a port may send from. */
@@ -181,6 +207,51 @@ export interface FloodRow {
   readonly bumPps: number | null;
 }
 
+/** Where routed packets go. */
+export interface Destination {
+  readonly kind: "port" | "group" | "drop" | "gateway" | "glean";
+  /** Port or group id; 0 otherwise. */
+  readonly target: number;
+  /** In which the address is; 0: in none (drop). */
+  readonly network: number;
+  /** Of who has the address; null: nobody has, or the next router's is used. */
+  readonly mac: string | null;
+  /** The frame is addressed to the peer's router MAC, under a router's number; else to `mac`. */
+  readonly byRouter: boolean;
+  /** Octets of the largest IP packet on the way there. */
+  readonly mtu: number;
+}
+
+/** Where one address of a space is, and who answers for it. */
+export interface HostRow extends Destination {
+  readonly table: "host";
+  readonly space: number;
+  readonly address: string;
+}
+
+/** Where the addresses under a prefix are. */
+export interface RouteRow extends Destination {
+  readonly table: "route";
+  readonly space: number;
+  readonly prefix: string;
+}
+
+/** The different prefix lengths among the routes of a space, descending. */
+export interface SpaceRow {
+  readonly table: "space";
+  readonly space: number;
+  readonly ipv4Lengths: readonly number[];
+  readonly ipv6Lengths: readonly number[];
+}
+
+/** The router's addresses on a network: its ICMP messages come from them. */
+export interface GatewayRow {
+  readonly table: "gateway";
+  readonly network: number;
+  readonly ipv4: string | null;
+  readonly ipv6: string | null;
+}
+
 export type Row =
   | SettingsRow
   | UplinkRow
@@ -195,7 +266,11 @@ export type Row =
   | SourceRow
   | GroupRow
   | FdbRow
-  | FloodRow;
+  | FloodRow
+  | HostRow
+  | RouteRow
+  | SpaceRow
+  | GatewayRow;
 
 /** A host's rows in parts that change as one, in no order: its own, and each network's by the network's key. */
 export type RowParts = ReadonlyMap<string, readonly Row[]>;

@@ -58,6 +58,12 @@ const attach = ({ interface: name, ...sender }: Sender, row: Partial<AttachRow>)
   dscp: "uniform",
   tenantTunnels: "allow",
   bumPps: null,
+  routed: false,
+  unknownNeighbours: "flood",
+  discovers: false,
+  mssClamp: false,
+  space: sender.network,
+  owner: 0,
   ...row,
 });
 
@@ -81,6 +87,11 @@ const vniIn = (vtep: string, network: number): readonly VniInRow[] =>
     dscp: network === OTHER_NETWORK ? "pipe" : "uniform",
     unknownUnicast: network === EMPTY ? "drop" : "flood",
     learning: network === LEARNING ? { ageSeconds: 100_000, macsMax: MACS_MAX } : null,
+    isRouter: false,
+    isGateway: false,
+    mssClamp: false,
+    space: network,
+    owner: 0,
   }));
 
 export const MACS_MAX = 60;
@@ -106,7 +117,8 @@ const FURTHER = [
 ] as const;
 
 const peer = (id: number, family: PeerRow["family"], remote: string): PeerRow => ({
-  ...{ table: "peer", peer: id, host: `h${id}`, family, remote, local: LOCAL[family], mtu: 9000 },
+  ...{ table: "peer", peer: id, host: `h${id}`, family, remote, local: LOCAL[family] },
+  ...{ mtu: 9000, routerMac: null },
 });
 
 const WAY: Way = { sourceMac: UPLINK, mac: NEXT_HOP, isFresh: true };
@@ -126,7 +138,7 @@ const NETWORKS = [NETWORK, OTHER_NETWORK, LEARNING, EMPTY] as const;
 const [FIRST, SECOND, THIRD, LAST] = SENDERS;
 
 export const ROWS: readonly Row[] = [
-  { table: "settings", hashSeed: SEED, vxlanPort: 4789, gatewayMac: GATEWAY },
+  { table: "settings", hashSeed: SEED, vxlanPort: 4789, gatewayMac: GATEWAY, routerMac: null },
   { table: "vtep", address: LOCAL.ipv4, shared: false },
   { table: "vtep", address: LOCAL.ipv6, shared: false },
   { table: "vtep", address: SHARED, shared: true },
@@ -145,7 +157,7 @@ export const ROWS: readonly Row[] = [
     ...NETWORKS.filter((network) => network !== OTHER_NETWORK || i > 1).map(
       (network): Row => ({
         ...{ table: "admit", peer: i + 1, network, dscpKeep: i === 1 },
-        learnedGroup: i + 1,
+        ...{ group: i + 1, learns: true },
       }),
     ),
     group(i + 1, [i + 1, PEERS[i]?.encapsulation ?? "vxlan"]),

@@ -27,6 +27,7 @@ import { NetlinkSocket } from "../../src/kernel/netlink.ts";
 import { PacketSocket } from "../../src/kernel/packet-socket.ts";
 import { EventRing } from "../../src/kernel/ring.ts";
 import {
+  ADMIT_FLAG,
   ENCAPSULATION,
   FAMILY,
   FLOOD_LIST,
@@ -60,6 +61,11 @@ const SHAPES = {
   flood_member: ["floodMemberKey", "floodMemberRow"],
   bucket: ["bucketKey", "bucketRow"],
   learned: ["learnedKey", "learnedRow"],
+  host: ["hostKey", "routeRow"],
+  route: ["routeKey", "routeRow"],
+  space: ["spaceKey", "spaceRow"],
+  gateway: ["gatewayKey", "gatewayRow"],
+  slow: ["index", "slowRow"],
 } as const;
 
 type TableName = keyof typeof SHAPES;
@@ -445,7 +451,8 @@ export class Rig {
   }
 
   setAdmit(peer: number, network: number, flags: number, group = 0): void {
-    this.set("admit", pack("admitKey", { peer, network }), { flags, group });
+    const learns = group > 0 ? ADMIT_FLAG.ADMIT_LEARN : 0;
+    this.set("admit", pack("admitKey", { peer, network }), { flags: flags | learns, group });
   }
 
   setVniIn(values: {

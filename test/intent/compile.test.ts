@@ -129,7 +129,7 @@ test("an unmanaged host has no rows, and is a peer all the same", () => {
   assert.deepEqual(compileIntent([fileOf(documents)]).findings, []);
   assert.deepEqual(rowsOf(documents, "h2"), []);
   assert.deepEqual(only(rowsOf(documents), "admit"), [
-    { table: "admit", peer: 1, network: 5000, dscpKeep: true, learnedGroup: null },
+    { table: "admit", peer: 1, network: 5000, dscpKeep: true, group: 1, learns: false },
   ]);
 });
 

@@ -28,6 +28,11 @@ function forgery(encapsulation: VniInRow["encapsulation"], vtep: string): Forger
     dscp: "uniform",
     unknownUnicast: "flood",
     learning: null,
+    isRouter: false,
+    isGateway: false,
+    mssClamp: false,
+    space: 0xabcdef,
+    owner: 0,
   };
   return { from, to, tunnel, vxlanPort: 4789 };
 }

@@ -7,7 +7,7 @@ import type { Row } from "../../src/rows/rows.ts";
 
 /** At least one row of each table, in the order that is wanted, keys in the order that is wanted. */
 const rows: readonly Row[] = [
-  { table: "settings", hashSeed: 7, vxlanPort: 4789, gatewayMac: null },
+  { table: "settings", hashSeed: 7, vxlanPort: 4789, gatewayMac: null, routerMac: null },
   { table: "uplink", interface: "up0", mtu: 1500 },
   { table: "uplink", interface: "up10", mtu: 1500 },
   { table: "vtep", address: "9.0.0.1", shared: false },
@@ -21,6 +21,7 @@ const rows: readonly Row[] = [
     local: "10.0.0.1",
     remote: "10.0.0.2",
     mtu: 1500,
+    routerMac: null,
   },
   {
     table: "peer",
@@ -30,11 +31,12 @@ const rows: readonly Row[] = [
     local: "10.0.0.1",
     remote: "10.0.0.3",
     mtu: 1500,
+    routerMac: null,
   },
   { table: "peer_in", address: "10.0.0.2", peer: 2 },
-  { table: "admit", peer: 2, network: 900, dscpKeep: false, learnedGroup: null },
-  { table: "admit", peer: 2, network: 1000, dscpKeep: true, learnedGroup: null },
-  { table: "admit", peer: 10, network: 5, dscpKeep: false, learnedGroup: null },
+  { table: "admit", peer: 2, network: 900, dscpKeep: false, group: null, learns: false },
+  { table: "admit", peer: 2, network: 1000, dscpKeep: true, group: null, learns: false },
+  { table: "admit", peer: 10, network: 5, dscpKeep: false, group: null, learns: false },
   {
     table: "vni_in",
     vtep: "10.0.0.1",
@@ -45,6 +47,11 @@ const rows: readonly Row[] = [
     dscp: "uniform",
     unknownUnicast: "flood",
     learning: null,
+    isRouter: false,
+    isGateway: false,
+    mssClamp: false,
+    space: 900,
+    owner: 0,
   },
   {
     table: "vni_in",
@@ -56,6 +63,11 @@ const rows: readonly Row[] = [
     dscp: "pipe",
     unknownUnicast: "drop",
     learning: { ageSeconds: 300, macsMax: 7 },
+    isRouter: false,
+    isGateway: false,
+    mssClamp: false,
+    space: 900,
+    owner: 0,
   },
   {
     table: "port",
@@ -85,6 +97,12 @@ const rows: readonly Row[] = [
     dscp: "uniform",
     tenantTunnels: "deny",
     bumPps: 9,
+    routed: false,
+    unknownNeighbours: "flood",
+    discovers: false,
+    mssClamp: false,
+    space: 900,
+    owner: 0,
   },
   { table: "source", port: 1, prefix: "10.0.0.0/8" },
   { table: "source", port: 1, prefix: "10.0.0.0/16" },
@@ -103,6 +121,16 @@ const rows: readonly Row[] = [
     lists: [{ encapsulation: "vxlan", family: "ipv4", members: [{ peer: 2, vni: 900 }] }],
     bumPps: null,
   },
+  {
+    ...{ table: "host", space: 900, address: "10.1.0.1", kind: "port", target: 1, network: 900 },
+    ...{ mac: "02:00:00:00:00:01", byRouter: false, mtu: 1450 },
+  },
+  {
+    ...{ table: "route", space: 900, prefix: "10.1.0.0/24", kind: "glean", target: 0 },
+    ...{ network: 900, mac: null, byRouter: false, mtu: 1450 },
+  },
+  { table: "space", space: 900, ipv4Lengths: [24], ipv6Lengths: [] },
+  { table: "gateway", network: 900, ipv4: "10.1.0.254", ipv6: null },
 ];
 
 test("rows are sorted by table, then by the octets of their keys", () => {
@@ -126,7 +154,7 @@ test("a row's text has all of it, in the order of rows.ts, however the object wa
 test("rows as text: a line each, the last one too", () => {
   assert.equal(
     renderRows(rows.slice(0, 2)),
-    '{"table":"settings","hashSeed":7,"vxlanPort":4789,"gatewayMac":null}\n{"table":"uplink","interface":"up0","mtu":1500}\n',
+    '{"table":"settings","hashSeed":7,"vxlanPort":4789,"gatewayMac":null,"routerMac":null}\n{"table":"uplink","interface":"up0","mtu":1500}\n',
   );
   assert.equal(renderRows([]), "");
 });

@@ -114,7 +114,7 @@ test("what does not fit is our own bug, and never written", () => {
     () => pack("attachRow", { mac: new Uint8Array(5) }),
     () => pack("attachRow", { mac: 7 }),
     () => pack("attachRow", { port: new Uint8Array(4) }),
-    () => pack("peerRow", { adjacency: new Array<number>(9).fill(1) }),
+    () => pack("peerRow", { adjacency: new Array<number>(17).fill(1) }),
     () => pack("groupRow", { member: [7] }),
     () => pack("groupRow", { member: new Array<object>(9).fill({}).map(() => ({ peer: 1 })) }),
     () => integerOf("attachRow", new Uint8Array(48), "mac"),

@@ -92,17 +92,24 @@ export function hostRows(fabric: Fabric, host: Host): readonly Row[] {
       hashSeed: seedOf(fabric.metadata.name),
       vxlanPort: fabric.spec.vxlanPort,
       gatewayMac: fabric.spec.gatewayMac ?? null,
+      routerMac: null,
     },
     ...uplinks.map((one): Row => ({ table: "uplink", interface: one.interface, mtu: one.mtu })),
     ...vteps.map((address): Row => ({ table: "vtep", address, shared })),
   ];
 }
 
+/** A tenant as a number: two tenants that share one, one in four thousand million, share budgets, and nothing else. */
+const ownerOf = (tenant: string): number => numberOfName(tenant);
+
 /**
- * FNV-1a over the fabric's name, never 0: every host of a fabric spreads a flow alike, before and after the flow's
- * workload moves, and two fabrics over one underlay spread differently.
+ * Every host of a fabric spreads a flow alike, before and after the flow's workload moves, and two fabrics over one
+ * underlay spread differently.
  */
-function seedOf(name: string): number {
+const seedOf = (fabric: string): number => numberOfName(fabric);
+
+/** FNV-1a, never 0. */
+function numberOfName(name: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++)
     hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
@@ -123,6 +130,7 @@ export function peerRows(host: Host, remote: Host, name: string, ids: IdBook): r
       local: vtepsOf(host, family)[0] ?? "",
       remote: addresses[0] ?? "",
       mtu: Math.min(uplinkMtuOf(host), uplinkMtuOf(remote)),
+      routerMac: null,
     },
     ...addresses.map((address): Row => ({ table: "peer_in", address, peer })),
   ];
@@ -141,7 +149,8 @@ const admitRows = ({ segment, learning, remotes }: Local, ids: IdBook): readonly
     peer: idOf(ids.peers, peer),
     network: segment.number,
     dscpKeep: !member.host.spec.managed,
-    learnedGroup: learning ? idOf(ids.groups, group) : null,
+    group: idOf(ids.groups, group),
+    learns: learning !== null,
   }));
 
 /** What the host knows of a network besides its own ports' rows. */
@@ -167,6 +176,11 @@ function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
       dscp: network.spec.dscp,
       unknownUnicast: network.spec.unknownUnicast,
       learning,
+      isRouter: false,
+      isGateway: false,
+      mssClamp: false,
+      space: number,
+      owner: ownerOf(network.metadata.tenant),
     });
   for (const { encapsulation, peer, group } of remotes) {
     const members = [{ peer: idOf(ids.peers, peer), vni: number, encapsulation, weight: 1 }];
@@ -252,6 +266,12 @@ function portRows(segment: Segment, port: Port, ids: IdBook): readonly Row[] {
       dscp: network.spec.dscp,
       tenantTunnels: network.spec.tenantTunnels,
       bumPps: bumPps ?? null,
+      routed: false,
+      unknownNeighbours: "flood",
+      discovers: false,
+      mssClamp: false,
+      space: number,
+      owner: ownerOf(network.metadata.tenant),
     },
     ...prefixes.map((prefix): Row => ({ table: "source", port: id, prefix })),
   ];
