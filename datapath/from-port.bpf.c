@@ -37,7 +37,7 @@ SEC("tc")
 int from_port(struct __sk_buff *skb)
 {
 	struct attach_key at = { .ifindex = skb->ifindex, .vid = VID_UNTAGGED };
-	struct frame f = { .hook = HOOK_FROM_PORT, .vni = VNI_NONE, .octets = skb->len };
+	struct frame f = { .hook = HOOK_FROM_PORT, .vni = VNI_NONE, .octets = skb->len, .ttl = OUTER_TTL };
 	struct attach_row *row = bpf_map_lookup_elem(&attach, &at);
 	struct settings_row *setting;
 	struct fdb_key where = {};
@@ -53,6 +53,8 @@ int from_port(struct __sk_buff *skb)
 	f.vxlan_port = bpf_htons(setting->vxlan_port);
 	f.port = row->port;
 	f.network = row->network;
+	f.space = row->space;
+	f.owner = row->owner;
 	f.traced = row->flags & ATTACH_TRACE;
 	if (skb->vlan_present)
 		return drop(skb, &f, VERDICT_TAGGED);

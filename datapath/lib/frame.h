@@ -21,6 +21,11 @@ struct frame {
 	__u8 protocol;			/* inner IP protocol, 0 for non-IP */
 	__be16 vxlan_port;		/* from a port: the fabric's */
 	__u32 source[4];		/* outer source, mapped, in wire order */
+	__u32 space;			/* what its addresses are unique in */
+	__u32 owner;			/* whose budget of slow work it spends */
+	__u32 peer;			/* from the underlay: the sender's host */
+	__u32 inner_at;			/* from the underlay, while the outer headers are on: offset of the inner frame */
+	__u32 ttl;			/* for the outer header */
 };
 
 always_inline int is_drop(enum verdict why)

@@ -72,7 +72,7 @@ always_inline void write_ipv4(struct ipv4 *ip, const struct frame *f, const stru
 	ip->total_octets = bpf_htons(total);
 	ip->id = 0;			/* atomic datagram: RFC 6864 section 4.1 */
 	ip->fragment = bpf_htons(IPV4_DF);
-	ip->ttl = OUTER_TTL;
+	ip->ttl = f->ttl;
 	ip->protocol = protocol;
 	ip->checksum = 0;
 	ip->source = *(const __be32 *)(peer->local + 12);
@@ -88,7 +88,7 @@ always_inline void write_ipv6(struct ipv6 *ip, const struct frame *f, const stru
 	ip->version_class_label = bpf_htonl(6u << 28 | class << 20 | hash_flow_label(f->hash));
 	ip->payload_octets = bpf_htons(payload);
 	ip->next_header = protocol;
-	ip->hop_limit = OUTER_TTL;
+	ip->hop_limit = f->ttl;
 	__builtin_memcpy(ip->source, peer->local, 16);
 	__builtin_memcpy(ip->destination, peer->remote, 16);
 }
