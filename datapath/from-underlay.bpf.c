@@ -5,8 +5,10 @@
  */
 #include "lib/ecn.h"
 #include "lib/flood.h"
+#include "lib/flow.h"
 #include "lib/learn.h"
 #include "lib/send.h"
+#include "lib/straggler.h"
 #include "lib/tunnel.h"
 
 /* What is read or written in place: Ethernet, IPv4 with all options, UDP, VXLAN; then inner Ethernet and IPv6. */
@@ -91,7 +93,7 @@ int from_underlay(struct __sk_buff *skb)
 	struct fdb_row *found;
 	struct ethernet inner, *eth;
 	struct port_row *out;
-	__u32 zero = 0, target = 0, octets;
+	__u32 zero = 0, target = 0, onward = 0, octets;
 	enum verdict why;
 	__u64 flags, inner_at;
 	void *end;
@@ -112,6 +114,7 @@ int from_underlay(struct __sk_buff *skb)
 	sender = bpf_map_lookup_elem(&peer_in, f.source);
 	if (!sender)
 		return drop(skb, &f, VERDICT_UNKNOWN_PEER);
+	f.peer = sender->peer;
 	admitted.peer = sender->peer;
 	admitted.network = network->network;
 	admission = bpf_map_lookup_elem(&admit, &admitted);
@@ -148,14 +151,21 @@ int from_underlay(struct __sk_buff *skb)
 		where.network = f.network;
 		__builtin_memcpy(where.mac, eth->destination, 6);
 		found = fdb_find(&where);
-		if (found && found->kind == TARGET_GROUP)
-			return drop(skb, &f, VERDICT_SPLIT_HORIZON);
-		if (found && found->kind != TARGET_PORT)
+		if (found && found->kind == TARGET_GROUP) {
+			read_flow(&f, eth, end, setting->hash_seed);
+			why = may_follow(&f, found);
+			if (why)
+				return drop(skb, &f, why);
+			if (network->flags & VNI_IN_DSCP_PIPE)
+				f.dscp = 0;
+			onward = found->target;
+		} else if (found && found->kind != TARGET_PORT) {
 			return drop(skb, &f, VERDICT_FDB_DROP);
-		if (found)
+		} else if (found) {
 			target = found->target;
-		else if (network->flags & VNI_IN_UNKNOWN_DROP)
+		} else if (network->flags & VNI_IN_UNKNOWN_DROP) {
 			return drop(skb, &f, VERDICT_UNKNOWN_UNICAST);
+		}
 	}
 
 	inner = *eth;
@@ -174,6 +184,8 @@ int from_underlay(struct __sk_buff *skb)
 	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
 		return drop(skb, &f, VERDICT_DECAP_FAILED);
 	*eth = inner;
+	if (onward)
+		return follow(skb, &f, onward);
 	if (!target)
 		return flood_local(skb, &f, 0);
 	f.port = target;

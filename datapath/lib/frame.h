@@ -25,7 +25,7 @@ struct frame {
 	__u32 owner;			/* whose budget of slow work it spends */
 	__u32 peer;			/* from the underlay: the sender's host */
 	__u32 inner_at;			/* from the underlay, while the outer headers are on: offset of the inner frame */
-	__u32 ttl;			/* for the outer header */
+	__u32 ttl;			/* for the outer header; from the underlay: as it came */
 };
 
 always_inline int is_drop(enum verdict why)

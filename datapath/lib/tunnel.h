@@ -56,6 +56,7 @@ always_inline enum verdict parse_tunnel(struct __sk_buff *skb, struct frame *f, 
 		protocol = ip->protocol;
 		fragment = bpf_ntohs(ip->fragment) & 0x3fff;
 		t->class = ip->tos;
+		f->ttl = ip->ttl;
 		l3_end = sizeof(*eth) + bpf_ntohs(ip->total_octets);
 		mapped(f->source, ip->source);
 		mapped((__be32 *)t->to.vtep, ip->destination);
@@ -71,6 +72,7 @@ always_inline enum verdict parse_tunnel(struct __sk_buff *skb, struct frame *f, 
 		at = sizeof(*eth) + sizeof(*ip);
 		protocol = ip->next_header;
 		t->class = bpf_ntohl(ip->version_class_label) >> 20;
+		f->ttl = ip->hop_limit;
 		l3_end = at + bpf_ntohs(ip->payload_octets);
 		__builtin_memcpy(f->source, ip->source, 16);
 		__builtin_memcpy(t->to.vtep, ip->destination, 16);
