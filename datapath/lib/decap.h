@@ -104,10 +104,12 @@ __noinline int prepare_tunnel(struct __sk_buff *skb, struct frame *f, const stru
 	return VERDICT_NONE;
 }
 
-/* The inner frame of @t, as it is, to next-hop group @group_id. */
-__noinline int tunnel_on(struct __sk_buff *skb, struct frame *f, const struct tunnel *t, __u32 group_id)
+/* The inner frame of @t, a straggler, as it is, to next-hop group @group_id. */
+__noinline int tunnel_on(struct __sk_buff *skb, struct frame *f, const struct tunnel *t, __u32 group_id,
+			 __u32 pipe)
 {
 	enum verdict why;
+	int action;
 
 	if (!f || !t)
 		return WEFT_DROP;
@@ -115,11 +117,13 @@ __noinline int tunnel_on(struct __sk_buff *skb, struct frame *f, const struct tu
 		return drop(skb, f, VERDICT_TTL_EXCEEDED);
 	why = decapsulate(skb, f, t);
 	if (!why)
-		why = prepare_tunnel(skb, f, t, 0);
+		why = prepare_tunnel(skb, f, t, pipe);
 	if (why)
 		return drop(skb, f, why);
-	count(VERDICT_FORWARDED_STRAGGLER, 1, f->octets);
-	return to_group(skb, f, group_id, f->vxlan_port);
+	action = to_group(skb, f, group_id, f->vxlan_port);
+	if (action != WEFT_DROP)
+		count(VERDICT_FORWARDED_STRAGGLER, 1, f->octets);
+	return action;
 }
 
 #endif
