@@ -75,6 +75,10 @@ export class Directory {
   readonly #counts = new Map<string, number>();
   readonly refusals: Refusals = { declared: 0, foreign: 0, full: 0 };
 
+  get isEmpty(): boolean {
+    return this.#knownByKey.size === 0;
+  }
+
   get known(): Iterable<Known> {
     return this.#knownByKey.values();
   }
