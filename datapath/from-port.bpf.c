@@ -6,6 +6,7 @@
 #include "lib/flood.h"
 #include "lib/guard.h"
 #include "lib/learn.h"
+#include "lib/route.h"
 #include "lib/send.h"
 
 /*
@@ -70,6 +71,9 @@ int from_port(struct __sk_buff *skb)
 		return drop(skb, &f, VERDICT_TRUNCATED);
 	if (eth->destination[0] & 1)
 		return flood_all(skb, &f, row->bum_interval_ns, row->bum_burst_ns);
+
+	if ((row->flags & ATTACH_ROUTED) && same_mac(eth->destination, setting->gateway_mac))
+		return route_from_port(skb, &f, row->flags);
 
 	where.network = f.network;
 	__builtin_memcpy(where.mac, eth->destination, 6);

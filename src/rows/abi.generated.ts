@@ -71,6 +71,7 @@ export const VERDICTS = [
   "neighbour-expired",
   "mss-clamped",
   "discovered",
+  "not-gateway",
 ] as const;
 
 export type VerdictName = (typeof VERDICTS)[number];
