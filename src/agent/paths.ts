@@ -52,7 +52,7 @@ interface Leg {
 const familyNumber = (family: FamilyName): number =>
   family === "ipv4" ? FAMILY.FAMILY_IPV4 : FAMILY.FAMILY_IPV6;
 
-export const isReachable = ({ nextHops, instead }: Path): boolean =>
+const isReachable = ({ nextHops, instead }: Path): boolean =>
   instead !== null || nextHops.some(({ state }) => state === "up");
 
 /** Hosts to none of whose addresses there is a way. */

@@ -16,6 +16,7 @@ import {
   multicastRows,
   networkRows,
   peerRows,
+  type RemotePeer,
 } from "./passes/host-rows.ts";
 import type { Segment } from "./passes/segments.ts";
 
@@ -29,8 +30,8 @@ interface OpenIdBook extends IdBook {
 }
 
 interface PeerUse {
-  readonly host: Host;
-  /** Networks shared with him. */
+  readonly peer: RemotePeer;
+  /** Networks shared with his host. */
   readonly networks: number;
 }
 
@@ -140,9 +141,9 @@ export class HostRows {
   }
 
   #put(network: string, local: Local | null): void {
-    for (const { peer, member } of this.#locals.get(network)?.remotes ?? [])
-      this.#use(peer, member.host, -1);
-    for (const { peer, member } of local?.remotes ?? []) this.#use(peer, member.host, 1);
+    for (const { peers } of this.#locals.get(network)?.remotes ?? [])
+      for (const peer of peers) this.#use(peer, -1);
+    for (const { peers } of local?.remotes ?? []) for (const peer of peers) this.#use(peer, 1);
     this.#putGroup(network, this.#locals.get(network), local);
     if (local) this.#locals.set(network, local);
     else this.#locals.delete(network);
@@ -160,15 +161,15 @@ export class HostRows {
     this.#networksByGroup.set(groupPeer(is), users.set(network, after.segment));
   }
 
-  #use(peer: string, host: Host, more: 1 | -1): void {
-    const networks = (this.#usesByPeer.get(peer)?.networks ?? 0) + more;
-    if (networks > 0) this.#usesByPeer.set(peer, { host, networks });
-    else this.#usesByPeer.delete(peer);
+  #use(peer: RemotePeer, more: 1 | -1): void {
+    const networks = (this.#usesByPeer.get(peer.name)?.networks ?? 0) + more;
+    if (networks > 0) this.#usesByPeer.set(peer.name, { peer, networks });
+    else this.#usesByPeer.delete(peer.name);
   }
 
   #ownRows(fabric: Fabric, self: Host): readonly Row[] {
-    const peers = [...this.#usesByPeer].flatMap(([name, { host }]) =>
-      peerRows(self, host, name, this.#ids),
+    const peers = [...this.#usesByPeer.values()].flatMap(({ peer }) =>
+      peerRows(self, peer, this.#ids),
     );
     const groups = [...this.#networksByGroup.values()].flatMap((users) => {
       const [any] = users.values();
@@ -181,6 +182,6 @@ export class HostRows {
 const portNames = ({ own }: Local): readonly string[] => own.ports.map((port) => port.key);
 const groupNames = ({ remotes }: Local): readonly string[] => remotes.map(({ group }) => group);
 const peerNames = ({ segment: { multicast }, remotes }: Local): readonly string[] => [
-  ...remotes.map(({ peer }) => peer),
+  ...remotes.flatMap(({ peers }) => peers.map(({ name }) => name)),
   ...(multicast ? [groupPeer(multicast.group)] : []),
 ];

@@ -2,12 +2,14 @@
  * Pass: segments → the rows of one host, a network at a time (host-parts.ts). Ids come from the host's book.
  * Leaves out: an unmanaged host, which runs no agent and has no rows.
  */
+import { LIMIT } from "../../rows/abi.generated.ts";
 import type {
   EncapsulationName,
   FamilyName,
   FdbRow,
   FloodPeers,
   FloodRow,
+  GroupMember,
   IdBook,
   Learning,
   MulticastRow,
@@ -39,9 +41,22 @@ export interface Local {
 interface Remote {
   readonly member: Member;
   readonly encapsulation: EncapsulationName;
-  /** Names in the id book. */
-  readonly peer: string;
+  /** One for each tunnel address that he has in the network's family; by the first he is known. */
+  readonly peers: readonly [RemotePeer, ...RemotePeer[]];
+  /** Name in the id book. */
   readonly group: string;
+}
+
+/** A tunnel address of another host, and the one of our own that it is sent to from. */
+export interface RemotePeer {
+  readonly host: Host;
+  readonly family: FamilyName;
+  /** In the id book. */
+  readonly name: string;
+  /** Of the peer that a packet from the address is counted to: the host's first. */
+  readonly knownAs: string;
+  readonly local: string;
+  readonly remote: string;
 }
 
 /** Null: the host has no port there. */
@@ -53,11 +68,29 @@ export function localOf(fabric: Fabric, host: Host, segment: Segment): Local | n
   for (const member of membersByHost.values()) {
     const encapsulation = encapsulationBetween(network, host, member.host);
     if (member === own || encapsulation === null) continue;
-    const peer = `${member.host.key}/${network.spec.underlay}`;
-    remotes.push({ member, encapsulation, peer, group: `${peer}/${network.key}/${encapsulation}` });
+    const peers = remotePeers(host, member.host, network.spec.underlay);
+    const group = `${peers[0].name}/${network.key}/${encapsulation}`;
+    remotes.push({ member, encapsulation, peers, group });
   }
   return { segment, learning: wireLearningOf(fabric, network), own, remotes };
 }
+
+/** LIMIT: as many as a next-hop group has members; what is beyond is an error of the host's (hosts.ts). */
+function remotePeers(host: Host, remote: Host, family: FamilyName): Remote["peers"] {
+  const knownAs = `${remote.key}/${family}`;
+  const locals = vtepsOf(host, family);
+  const [first = "", ...more] = vtepsOf(remote, family).slice(0, LIMIT.GROUP_MEMBERS_MAX);
+  const peerAt = (address: string, i: number): RemotePeer => ({
+    ...{ host: remote, family, knownAs, remote: address },
+    name: i === 0 ? knownAs : `${knownAs}/${i + 1}`,
+    local: locals[i % locals.length] ?? "",
+  });
+  return [peerAt(first, 0), ...more.map((address, i) => peerAt(address, i + 1))];
+}
+
+/** The members of a next-hop group to `remote`, each with the same share. */
+const membersTo = ({ peers, encapsulation }: Remote, vni: number, ids: IdBook): GroupMember[] =>
+  peers.map(({ name }) => ({ peer: idOf(ids.peers, name), vni, encapsulation, weight: 1 }));
 
 /** A group as a peer's name in the id book: no host has a blank in its. */
 export const groupPeer = (group: string): string => `group ${group}`;
@@ -116,23 +149,14 @@ function numberOfName(name: string): number {
   return hash || 1;
 }
 
-/** Another host with whom it shares networks: `name` in the id book. */
-export function peerRows(host: Host, remote: Host, name: string, ids: IdBook): readonly Row[] {
-  const family: FamilyName = name.endsWith("/ipv6") ? "ipv6" : "ipv4";
-  const peer = idOf(ids.peers, name);
-  const addresses = vtepsOf(remote, family);
+/** Another host with whom it shares networks, by one of his addresses. */
+export function peerRows(self: Host, peer: RemotePeer, ids: IdBook): readonly Row[] {
+  const { host, family, name, knownAs, local, remote } = peer;
+  const mtu = Math.min(uplinkMtuOf(self), uplinkMtuOf(host));
+  const id = idOf(ids.peers, name);
   return [
-    {
-      table: "peer",
-      peer,
-      host: remote.key,
-      family,
-      local: vtepsOf(host, family)[0] ?? "",
-      remote: addresses[0] ?? "",
-      mtu: Math.min(uplinkMtuOf(host), uplinkMtuOf(remote)),
-      routerMac: null,
-    },
-    ...addresses.map((address): Row => ({ table: "peer_in", address, peer })),
+    { ...{ table: "peer", peer: id, host: host.key, family, local, remote, mtu }, routerMac: null },
+    { table: "peer_in", address: remote, peer: idOf(ids.peers, knownAs) },
   ];
 }
 
@@ -144,9 +168,9 @@ export function networkRows(host: Host, local: Local, ids: IdBook): readonly Row
 }
 
 const admitRows = ({ segment, learning, remotes }: Local, ids: IdBook): readonly Row[] =>
-  remotes.map(({ member, peer, group }) => ({
+  remotes.map(({ member, peers, group }) => ({
     table: "admit",
-    peer: idOf(ids.peers, peer),
+    peer: idOf(ids.peers, peers[0].name),
     network: segment.number,
     dscpKeep: !member.host.spec.managed,
     group: idOf(ids.groups, group),
@@ -182,9 +206,9 @@ function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
       space: number,
       owner: ownerOf(network.metadata.tenant),
     });
-  for (const { encapsulation, peer, group } of remotes) {
-    const members = [{ peer: idOf(ids.peers, peer), vni: number, encapsulation, weight: 1 }];
-    rows.push({ table: "group", group: idOf(ids.groups, group), members });
+  for (const remote of remotes) {
+    const members = membersTo(remote, number, ids);
+    rows.push({ table: "group", group: idOf(ids.groups, remote.group), members });
   }
   return rows;
 }
@@ -226,7 +250,7 @@ function floodLists({ segment, remotes }: Local, ids: IdBook): readonly FloodPee
   for (const encapsulation of ["nvgre", "vxlan"] as const) {
     const members = remotes
       .filter((remote) => remote.encapsulation === encapsulation)
-      .map((remote) => ({ peer: idOf(ids.peers, remote.peer), vni: number }))
+      .map(({ peers }) => ({ peer: idOf(ids.peers, peers[0].name), vni: number }))
       .sort((a, b) => a.peer - b.peer);
     if (members.length > 0) lists.push({ encapsulation, family, members });
   }
