@@ -112,7 +112,8 @@ export function bind(input: BindInput): Bound {
         break;
       }
       case "uplink":
-        break; // an interface to attach to, no entry
+      case "standby":
+        break; // an interface to attach to, and whom to watch: no entries
       case "vtep": {
         const flags = row.shared ? VTEP_FLAG.VTEP_SHARED : 0;
         put("vtep", pack("vtepKey", { address: address(row.address) }), pack("vtepRow", { flags }));

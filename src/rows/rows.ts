@@ -252,6 +252,19 @@ export interface GatewayRow {
   readonly ipv6: string | null;
 }
 
+/**
+ * Who is the gateway for those hosts of a network that have none of their own: the first of them that is there. Beside
+ * `vni_in`, whose `isGateway` says it as it is while all are there; none where there is no other to take over.
+ */
+export interface StandbyRow {
+  readonly table: "standby";
+  readonly network: number;
+  /** In order of precedence, each with the tunnel address that it has on the network. */
+  readonly candidates: readonly { readonly host: string; readonly address: string }[];
+  /** This host's index among them. */
+  readonly self: number;
+}
+
 export type Row =
   | SettingsRow
   | UplinkRow
@@ -270,7 +283,8 @@ export type Row =
   | HostRow
   | RouteRow
   | SpaceRow
-  | GatewayRow;
+  | GatewayRow
+  | StandbyRow;
 
 /** A host's rows in parts that change as one, in no order: its own, and each network's by the network's key. */
 export type RowParts = ReadonlyMap<string, readonly Row[]>;

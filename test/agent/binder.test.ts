@@ -52,7 +52,7 @@ function partsOf(placing: Placing): RowParts {
   const self = intent.hosts.get("h1");
   assert.ok(fabric && self);
   const rows = new HostRows("h1", emptyIdBook);
-  rows.replace(fabric, self, new SoundIntent(intent).segments.values());
+  rows.replace(fabric, self, new SoundIntent(intent).overlay);
   return rows.parts;
 }
 

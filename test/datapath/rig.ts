@@ -464,6 +464,7 @@ export class Rig {
     readonly flags?: number;
     readonly ageSeconds?: number;
     readonly macsMax?: number;
+    readonly space?: number;
   }): void {
     const { vtep = LOCAL.ipv4, encapsulation = "vxlan", vni = NETWORK } = values;
     const key = pack("vniInKey", {
@@ -472,7 +473,8 @@ export class Rig {
       encapsulation: ENCAPSULATION_NUMBER[encapsulation],
     });
     const { network = NETWORK, mtu = 1500, flags = 0, ageSeconds = 0, macsMax = 0 } = values;
-    this.set("vni_in", key, { network, mtu, flags, ageSeconds, macsMax });
+    const { space = network } = values;
+    this.set("vni_in", key, { network, mtu, flags, ageSeconds, macsMax, space });
   }
 
   /** Lists by FLOOD_LIST, each of ports or peers. */
