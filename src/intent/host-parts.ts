@@ -13,7 +13,7 @@ import { type Local, localOf, type Overlay } from "./passes/locals.ts";
 import type { Segment } from "./passes/segments.ts";
 import { type LocalVrf, localVrfOf, vrfRows } from "./passes/vrf-rows.ts";
 import type { Vrf } from "./passes/vrfs.ts";
-import type { Tunnel } from "./passes/ways.ts";
+import type { RemotePeer } from "./passes/ways.ts";
 
 /** The key of the part that is the host's own: no network has it. */
 export const OWN_PART = "";
@@ -33,8 +33,8 @@ type Piece =
 const routerPart = (router: string): string => `router ${router}`;
 
 interface PeerUse {
-  readonly host: Host;
-  /** Parts that have to do with him. */
+  readonly peer: RemotePeer;
+  /** Parts that have to do with his host. */
   readonly parts: number;
 }
 
@@ -158,8 +158,8 @@ export class HostRows {
 
   #put(part: string, piece: Piece | null): void {
     const before = this.#pieces.get(part) ?? null;
-    for (const [peer, { host }] of tunnelsByPeer(before)) this.#use(peer, host, -1);
-    for (const [peer, { host }] of tunnelsByPeer(piece)) this.#use(peer, host, 1);
+    for (const peer of peersOf(before).values()) this.#use(peer, -1);
+    for (const peer of peersOf(piece).values()) this.#use(peer, 1);
     this.#putGroup(part, floodedOf(before), floodedOf(piece));
     if (piece) this.#pieces.set(part, piece);
     else this.#pieces.delete(part);
@@ -177,15 +177,15 @@ export class HostRows {
     this.#networksByGroup.set(groupPeer(is), users.set(part, after));
   }
 
-  #use(peer: string, host: Host, more: 1 | -1): void {
-    const parts = (this.#usesByPeer.get(peer)?.parts ?? 0) + more;
-    if (parts > 0) this.#usesByPeer.set(peer, { host, parts });
-    else this.#usesByPeer.delete(peer);
+  #use(peer: RemotePeer, more: 1 | -1): void {
+    const parts = (this.#usesByPeer.get(peer.name)?.parts ?? 0) + more;
+    if (parts > 0) this.#usesByPeer.set(peer.name, { peer, parts });
+    else this.#usesByPeer.delete(peer.name);
   }
 
   #ownRows(fabric: Fabric, self: Host): readonly Row[] {
-    const peers = [...this.#usesByPeer].flatMap(([name, { host }]) =>
-      peerRows(self, { host, name }, this.#isRouted, this.#ids),
+    const peers = [...this.#usesByPeer.values()].flatMap(({ peer }) =>
+      peerRows(self, peer, this.#isRouted, this.#ids),
     );
     const groups = [...this.#networksByGroup.values()].flatMap((users) => {
       const [any] = users.values();
@@ -218,14 +218,16 @@ function groupNames({ of, local }: Piece): readonly string[] {
   return reached.map(({ group }) => group);
 }
 
-function tunnelsByPeer(piece: Piece | null): ReadonlyMap<string, Tunnel> {
+/** By name. */
+function peersOf(piece: Piece | null): ReadonlyMap<string, RemotePeer> {
   if (!piece) return new Map();
   const { of, local } = piece;
   const tunnels =
     of === "network"
       ? local.remotes.map(({ tunnel }) => tunnel)
       : [...local.visitors, ...local.reached];
-  return new Map(tunnels.map((tunnel) => [tunnel.peer, tunnel]));
+  const peers = tunnels.flatMap((tunnel): readonly RemotePeer[] => tunnel.peers);
+  return new Map(peers.map((peer) => [peer.name, peer]));
 }
 
 /** The network that this host floods, and gets floods of; null: none. */
@@ -234,5 +236,5 @@ const floodedOf = (piece: Piece | null): Segment | null =>
 
 const peerNames = (piece: Piece): readonly string[] => {
   const multicast = floodedOf(piece)?.multicast;
-  return [...tunnelsByPeer(piece).keys(), ...(multicast ? [groupPeer(multicast.group)] : [])];
+  return [...peersOf(piece).keys(), ...(multicast ? [groupPeer(multicast.group)] : [])];
 };

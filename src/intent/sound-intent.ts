@@ -164,8 +164,9 @@ export class SoundIntent {
       add(segment, 1);
       this.#segments.set(segment.network.key, segment);
     }
-    // Peers are not counted here: all hosts, in both families, are the most that there can be.
-    const peers = 2 * this.#intent.hosts.size;
+    // Peers are not counted here: all addresses of all hosts are the most that there can be.
+    const hosts = [...this.#intent.hosts.values()];
+    const peers = hosts.reduce((sum, { spec }) => sum + spec.vteps.length, 0);
     return [...concerned].every((host) => {
       const entries = this.#entriesByHost.get(host);
       return entries !== undefined && beyond({ ...entries, peers }).length === 0;

@@ -336,8 +336,15 @@ export class Rig {
     const linksByName = new Map(links.map((link) => [link.name, link]));
     const { tables, floods } = bind({
       rows,
-      facts: { linksByName, nextHopsByRemote, refusals: [] },
+      facts: {
+        linksByName,
+        routesByRemote: new Map(
+          [...nextHopsByRemote].map(([remote, nextHops]) => [remote, { nextHops, mtu: null }]),
+        ),
+        refusals: [],
+      },
       adjacencies: new AdjacencyBook(),
+      peersBefore: new Map(),
       traced: new Set(),
       freshUntilNs: FOR_EVER_NS,
     });
