@@ -19,10 +19,12 @@ import { EventRing } from "../kernel/ring.ts";
 import { Waker, waitReadable } from "../kernel/wait.ts";
 import { LIMIT } from "../rows/abi.generated.ts";
 import type { IdBook, Row, RowParts, RowsChange } from "../rows/rows.ts";
+import { Arrivals } from "./arrivals.ts";
 import { readCounters, readEventsLost } from "./counters.ts";
 import { Datapath } from "./datapath.ts";
 import type { DeviceError, Kernel } from "./devices.ts";
 import { Endpoints, type Question } from "./endpoints.ts";
+import { entriesOf } from "./entries.ts";
 import { EventNames, sightingsAmong } from "./events.ts";
 import type { IntentReader } from "./intent-reader.ts";
 import { IntentSource, type Wanted } from "./intent-source.ts";
@@ -30,6 +32,7 @@ import { isLostUplink } from "./problem.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Revision } from "./revision.ts";
 import { type Answers, type Sockets, serve } from "./server.ts";
+import { Standby } from "./standby.ts";
 import { type AgentState, idsBeyond, StateFile } from "./state.ts";
 import { EventStreams } from "./streams.ts";
 
@@ -75,6 +78,8 @@ export class Agent {
   readonly #state: StateFile;
   readonly #revision = new Revision();
   readonly #endpoints: Endpoints;
+  readonly #standby: Standby;
+  readonly #arrivals = new Arrivals();
   #parts: RowParts = new Map();
   #ids: IdBook;
   /** Parts that no pass has taken up yet; null: any. */
@@ -110,6 +115,7 @@ export class Agent {
       opened.kernel.datapath.map("host"),
       () => this.#rows,
     );
+    this.#standby = new Standby(entriesOf(opened.kernel.datapath.applied, "vni_in"));
     this.#streams = new EventStreams(config.host, {
       retraced: (): void => this.#retrace(),
       eventsLost: (): number => readEventsLost(opened.kernel.datapath),
@@ -181,11 +187,13 @@ export class Agent {
         this.#ready = true;
         onReady();
       }
-      const dueMs = Math.min(next.tick, next.audit, next.refresh) - monotonicMs();
+      const dueMs =
+        Math.min(next.tick, next.audit, next.refresh, this.#standby.dueAtMs) - monotonicMs();
       const heard = await this.#wait(this.#ready || !resolving ? dueMs : RESOLVE_LOOK_MS);
       const looking = resolving && !this.#ready;
       let [dirty, sameFacts] = [heard || looking, !heard && !looking];
       const now = monotonicMs();
+      dirty = this.#watchOthers() || dirty;
       if (this.#touchedMs !== null) dirty = (await this.#look()) || dirty;
       if (now >= next.tick) {
         next.tick = now + TICK_MS;
@@ -211,7 +219,7 @@ export class Agent {
 
   /** Delivers what the datapath tells; true if the kernel told something that concerns us. */
   async #wait(timeoutMs: number): Promise<boolean> {
-    const fds = [this.#events.fd, this.#ring.fd, this.#waker.fd];
+    const fds = [this.#events.fd, this.#ring.fd, this.#waker.fd, ...this.#standby.fds];
     const readable = await waitReadable(fds, Math.max(0, timeoutMs));
     if (readable.includes(this.#waker.fd)) this.#waker.rest();
     if (readable.includes(this.#ring.fd)) this.#deliver(this.#ring.drain());
@@ -230,7 +238,14 @@ export class Agent {
     this.#streams.deliver(samples);
   }
 
-  /** Of endpoints, by the slow path. */
+  /** Whether other hosts are there; true if this host is to do, or to leave, what was another's. */
+  #watchOthers(): boolean {
+    const changed = this.#standby.turn();
+    for (const part of changed) this.#changed?.add(part);
+    return changed.size > 0;
+  }
+
+  /** By the slow path. */
   #ask(questions: readonly Question[]): void {
     for (const question of questions) log("info", "nobody to ask by", { do: question.do });
   }
@@ -295,6 +310,7 @@ export class Agent {
     this.#learnedAgeSeconds = shortestAge(parts);
     this.#named = false;
     this.#endpoints.changed();
+    this.#standby.take(parts, change?.parts ?? null);
     if (!change) this.#changed = null;
     else for (const part of change.parts) this.#changed?.add(part);
   }
@@ -310,9 +326,14 @@ export class Agent {
   #pass(sameFacts: boolean): void {
     // Without rows there is nothing to want: what is in the kernel stays.
     if (this.#parts.size === 0) return;
-    const [parts, changed, traced] = [this.#parts, this.#changed, this.#streams.traced];
+    const [changed, traced] = [this.#changed, this.#streams.traced];
+    const parts = this.#standby.apply(this.#parts);
     const taken = this.#reconciler.pass({ parts, changed, traced, sameFacts });
-    if (taken) this.#changed = new Set();
+    if (!taken) return;
+    this.#changed = new Set();
+    const { presentPorts } = this.#reconciler;
+    this.#ask(this.#arrivals.announcements(presentPorts, () => this.#rows));
+    this.#ask(this.#standby.announcements(this.#parts));
   }
 
   get #rows(): readonly Row[] {
@@ -395,6 +416,7 @@ export class Agent {
       this.#pass(false);
     }
     sockets.close();
+    this.#standby.close();
     this.#ring.close();
     this.#waker.close();
     this.#events.close();
