@@ -11,7 +11,7 @@ interface Layer {
   readonly pure: boolean;
 }
 
-const core = ["base", "wire", "rows", "intent", "pipeline", "verify", "plan", "render"];
+const core = ["base", "wire", "rows", "intent", "pipeline", "slow", "verify", "plan", "render"];
 const edges = ["io", "kernel"];
 
 const layers: Readonly<Record<string, Layer>> = {
@@ -20,6 +20,7 @@ const layers: Readonly<Record<string, Layer>> = {
   rows: { pure: true, imports: ["base"] },
   intent: { pure: true, imports: ["base", "rows"], packages: ["zod", "yaml"] },
   pipeline: { pure: true, imports: ["base", "wire", "rows"] },
+  slow: { pure: true, imports: ["base", "wire", "rows"] },
   verify: { pure: true, imports: ["base", "rows", "intent", "pipeline"] },
   plan: { pure: true, imports: ["base", "rows", "intent", "pipeline"] },
   render: { pure: true, imports: ["base", "rows", "intent", "pipeline"] },

@@ -19,8 +19,11 @@ always_inline int is_zero16(const __be32 *a)
 	return !(a[0] | a[1] | a[2] | a[3]);
 }
 
-/* The source_kind under which @port may use the address, given as four words in wire order; 0: it may not. */
-always_inline __u32 in_sources(__u32 port, __u32 w0, __u32 w1, __u32 w2, __u32 w3)
+/*
+ * The source_kind under which @port may use the address, given as four words in wire order; 0: it may not. A function
+ * of its own, for the stack: all that are under way at a time have 512 octets together.
+ */
+static __noinline __u32 in_sources(__u32 port, __u32 w0, __u32 w1, __u32 w2, __u32 w3)
 {
 	struct source_key key = { .prefix_bits = 32 + 128, .port = port };
 	__u32 *words = (__u32 *)key.address, *kind;

@@ -5,6 +5,7 @@
  *                            ├─► reconciler (a pass) ─┤
  *   netlink ─► facts ────────┘                        └─► status
  *   event ring ─► drops, traces
+ *   weft0 ─► what the datapath cannot do itself ─► weft0
  *
  * One loop waits for all of it. Ending leaves the datapath as it is.
  */
@@ -25,9 +26,11 @@ import type { DeviceError, Kernel } from "./devices.ts";
 import { EventNames } from "./events.ts";
 import type { IntentReader } from "./intent-reader.ts";
 import { IntentSource, type Wanted } from "./intent-source.ts";
+import { type Problem, problemOf } from "./problem.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Revision } from "./revision.ts";
 import { type Answers, type Sockets, serve } from "./server.ts";
+import { SlowPath } from "./slow-path.ts";
 import { type AgentState, idsBeyond, StateFile } from "./state.ts";
 import { EventStreams } from "./streams.ts";
 
@@ -72,6 +75,9 @@ export class Agent {
   readonly #reconciler: Reconciler;
   readonly #state: StateFile;
   readonly #revision = new Revision();
+  /** Null: it could not be made, or is gone, and is tried again. */
+  #slow: SlowPath | null = null;
+  #slowProblem: Problem | null = null;
   #parts: RowParts = new Map();
   #ids: IdBook;
   /** Parts that no pass has taken up yet; null: any. */
@@ -167,6 +173,7 @@ export class Agent {
     const next = { tick: startedMs, audit: startedMs + auditMs, refresh: startedMs + refreshMs };
     await this.#reload(await this.#source.read());
     this.#pass(false);
+    this.#listen();
     while (!this.#stopping) {
       const resolving = !this.#ready && monotonicMs() - startedMs < RESOLVE_MS;
       if (!this.#ready && this.#inForce(!resolving)) {
@@ -204,12 +211,32 @@ export class Agent {
   /** Delivers what the datapath tells; true if the kernel told something that concerns us. */
   async #wait(timeoutMs: number): Promise<boolean> {
     const fds = [this.#events.fd, this.#ring.fd, this.#waker.fd];
+    if (this.#slow) fds.push(this.#slow.fd);
     const readable = await waitReadable(fds, Math.max(0, timeoutMs));
+    if (this.#slow && readable.includes(this.#slow.fd)) this.#takeUp(this.#slow);
     if (readable.includes(this.#waker.fd)) this.#waker.rest();
     if (readable.includes(this.#ring.fd)) this.#deliver(this.#ring.drain());
     if (!readable.includes(this.#events.fd)) return false;
     await sleepMs(SETTLE_MS);
     return !this.#isQuiet();
+  }
+
+  /** Opens the slow path, or says that it is still listened to. */
+  #listen(): void {
+    if (!this.#slow) {
+      const opened = SlowPath.open(this.#kernel, () => []);
+      const problem = opened.ok ? null : problemOf("slow-path", "weft0", opened.error);
+      if (problem && this.#slowProblem === null) log("error", problem.message, { ...problem });
+      this.#slowProblem = problem;
+      this.#slow = opened.ok ? opened.value : null;
+    }
+    this.#slow?.renew();
+  }
+
+  #takeUp(slow: SlowPath): void {
+    if (slow.turn(() => this.#rows)) return;
+    slow.close();
+    this.#slow = null;
   }
 
   #deliver(samples: readonly Uint8Array[]): void {
@@ -233,6 +260,7 @@ export class Agent {
 
   /** What has to be looked at now and then; true if there are other rows. */
   async #tick(): Promise<boolean> {
+    this.#listen();
     this.#streams.tellLost();
     const swept = this.#kernel.datapath.sweep();
     if (!swept.ok) log("error", "old flood lists are not removed", { ...swept.error });
@@ -278,6 +306,7 @@ export class Agent {
     this.#revision.change(parts, change?.parts ?? null);
     this.#learnedAgeSeconds = shortestAge(parts);
     this.#named = false;
+    this.#slow?.forget();
     if (!change) this.#changed = null;
     else for (const part of change.parts) this.#changed?.add(part);
   }
@@ -335,7 +364,7 @@ export class Agent {
     const { problems, presentPorts, unreachableHosts, idleDevice, drift, writes } =
       this.#reconciler;
     const present = new Set(presentPorts);
-    const problem = this.#wanted?.problem ?? null;
+    const more = [this.#wanted?.problem ?? null, this.#slowProblem];
     return {
       host: this.#config.host,
       ready: this.#ready,
@@ -344,7 +373,7 @@ export class Agent {
       pid: process.pid,
       abi: LIMIT.WEFT_ABI,
       findings: this.#wanted?.findings ?? [],
-      problems: problem ? [problem, ...problems] : problems,
+      problems: [...more.filter((problem) => problem !== null), ...problems],
       ports: this.#rows
         .filter((row) => row.table === "port")
         .map((row) => {
@@ -359,6 +388,7 @@ export class Agent {
       idleDevice,
       drift,
       writes,
+      slowPath: this.#slow?.status ?? null,
       rssOctets: process.memoryUsage.rss(),
     };
   }
@@ -370,6 +400,7 @@ export class Agent {
       this.#pass(false);
     }
     sockets.close();
+    this.#slow?.close();
     this.#ring.close();
     this.#waker.close();
     this.#events.close();

@@ -9,7 +9,7 @@ import type { PortRow, Row } from "../rows/rows.ts";
 export interface DatapathEvent {
   readonly bootNs: number;
   readonly verdict: VerdictName;
-  readonly hook: "from-port" | "from-underlay" | "idle-device";
+  readonly hook: "from-port" | "from-underlay" | "idle-device" | "from-slow-path";
   readonly network: number;
   readonly port: number;
   /** Null: the frame was no tunnel packet, or not read so far. */
@@ -23,6 +23,7 @@ const hooks: ReadonlyMap<number, DatapathEvent["hook"]> = new Map([
   [HOOK.HOOK_FROM_PORT, "from-port"],
   [HOOK.HOOK_FROM_UNDERLAY, "from-underlay"],
   [HOOK.HOOK_IDLE_DEVICE, "idle-device"],
+  [HOOK.HOOK_FROM_SLOW_PATH, "from-slow-path"],
 ]);
 
 export function parseEvent(octets: Uint8Array): DatapathEvent {
