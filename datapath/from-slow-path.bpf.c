@@ -6,6 +6,9 @@
 #include "lib/departure.h"
 #include "lib/punt.h"
 
+/* Ethernet, IPv6, and what of the transport header tells the flow. */
+#define READ_OCTETS (14 + 40 + 8)
+
 /* Take what stands behind the frame off it; -1: it is not what an agent writes. */
 always_inline int take_trailer(struct __sk_buff *skb, struct inject_trailer *trailer)
 {
@@ -48,6 +51,33 @@ always_inline int to_named_port(struct __sk_buff *skb, struct frame *f, __u32 id
 	return to_port(skb, f, to, id);
 }
 
+/*
+ * An IP packet of this host's router, or one that it passes on in pieces: its way in f->space. No answer to it is due:
+ * what does not go is dropped.
+ */
+__noinline int route_own(struct __sk_buff *skb, struct frame *f)
+{
+	const struct ethernet *eth = (void *)(long)skb->data;
+	const void *end = (void *)(long)skb->data_end;
+	struct routing r = {};
+	enum verdict why;
+
+	if (!f)
+		return WEFT_DROP;
+	if ((const void *)(eth + 1) > end)
+		return drop(skb, f, VERDICT_INJECT_INVALID);
+	why = consult(f, eth, end, &r);
+	if (why || !r.way)
+		return drop(skb, f, why);
+	if (r.way->kind == TARGET_GATEWAY)
+		return drop(skb, f, VERDICT_GATEWAY_CLOSED);
+	if (r.way->kind == TARGET_GLEAN)
+		return punt(skb, f, PUNT_GLEAN, 0);
+	if (is_too_big(skb, r.way->mtu, r.header_octets))
+		return drop(skb, f, VERDICT_TOO_BIG);
+	return forward(skb, f, r.way);
+}
+
 SEC("tc")
 int from_slow_path(struct __sk_buff *skb)
 {
@@ -64,13 +94,13 @@ int from_slow_path(struct __sk_buff *skb)
 	if (trailer.kind == INJECT_FROM_PORT)
 		return from_named_port(skb, &f, trailer.id, setting);
 
-	/* The host's own: nobody's claims are checked, and all of it is one flow. */
-	linearize(skb, sizeof(*eth));
+	/* The host's own: nobody's claims are checked. */
+	linearize(skb, READ_OCTETS);
 	eth = (void *)(long)skb->data;
 	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
 		return drop(skb, &f, VERDICT_INJECT_INVALID);
 	f.type = bpf_ntohs(eth->type);
-	f.hash = hash_end(setting->hash_seed);
+	note_flow(&f, eth, (void *)(long)skb->data_end, setting->hash_seed);
 	if (trailer.kind == INJECT_TO_PORT)
 		return to_named_port(skb, &f, trailer.id);
 	if (trailer.kind == INJECT_TO_GROUP)
@@ -81,8 +111,7 @@ int from_slow_path(struct __sk_buff *skb)
 	}
 	if (trailer.kind == INJECT_ROUTED) {
 		f.space = trailer.id;
-		/* ROUTE: longest match in f.space and delivery. */
-		return drop(skb, &f, VERDICT_NO_ROUTE);
+		return route_own(skb, &f);
 	}
 	return drop(skb, &f, VERDICT_INJECT_INVALID);
 }

@@ -3,10 +3,13 @@
  * tcx ingress of every uplink: what other hosts send. Tunnel packets to our addresses are checked, taken out of
  * their outer headers and delivered or dropped; everything else goes on, untouched, to whoever is next.
  */
+#include "lib/decap.h"
 #include "lib/ecn.h"
 #include "lib/flood.h"
 #include "lib/learn.h"
+#include "lib/route.h"
 #include "lib/send.h"
+#include "lib/straggler.h"
 #include "lib/tunnel.h"
 
 /* What is read or written in place: Ethernet, IPv4 with all options, UDP, VXLAN; then inner Ethernet and IPv6. */
@@ -32,36 +35,7 @@ always_inline int refuse(struct __sk_buff *skb, struct frame *f, struct tunnel *
 	return drop(skb, f, why);
 }
 
-/* The inner frame's IP packet against the network's MTU; of an aggregate, its segments with the least of headers. */
-always_inline int exceeds(const struct __sk_buff *skb, const struct tunnel *t, __u32 mtu)
-{
-	__u32 whole = skb->len, end = t->outer_end, inner;
-
-	asm volatile("" : "+r"(whole));	/* a value: never a choice between two addresses, which the verifier refuses */
-	if (skb->gso_size)
-		end = whole;
-	inner = end - t->inner_at - sizeof(struct ethernet);
-	if (inner <= mtu)
-		return 0;
-	return !skb->gso_size || skb->gso_size + sizeof(struct ipv4) + 8 > mtu;
-}
-
-/* The frame is to end at @octets. The kernel does not say what is in octets that it adds: they are made zero. */
-always_inline int set_end(struct __sk_buff *skb, __u32 octets)
-{
-	const __u64 zeros[4] = {};
-	__u32 had = skb->len, more = octets - had;
-
-	if (bpf_skb_change_tail(skb, octets, 0))
-		return -1;
-	if (octets <= had)
-		return 0;
-	asm volatile("" : "+r"(more));
-	more &= sizeof(zeros) - 1;	/* at most an IPv4 header */
-	return more && bpf_skb_store_bytes(skb, had, zeros, more, 0);
-}
-
-always_inline void learn_source(const struct frame *f, const struct vni_in_row *network,
+static __noinline void learn_source(const struct frame *f, const struct vni_in_row *network,
 				const struct admit_row *admission, const __u8 *mac)
 {
 	struct sighting seen = {
@@ -77,6 +51,12 @@ always_inline void learn_source(const struct frame *f, const struct vni_in_row *
 		learn(&seen);
 }
 
+/* Its MAC was behind a port of ours a moment ago, and its sender does not know yet. */
+always_inline int is_moved(const struct fdb_row *found)
+{
+	return (found->flags & FDB_MOVED) && found->fresh_until_ns >= bpf_ktime_get_coarse_ns();
+}
+
 SEC("tc")
 int from_underlay(struct __sk_buff *skb)
 {
@@ -89,11 +69,10 @@ int from_underlay(struct __sk_buff *skb)
 	struct admit_row *admission;
 	struct fdb_key where = {};
 	struct fdb_row *found;
-	struct ethernet inner, *eth;
+	struct ethernet *eth;
 	struct port_row *out;
-	__u32 zero = 0, target = 0, octets;
+	__u32 zero = 0, target = 0;
 	enum verdict why;
-	__u64 flags, inner_at;
 	void *end;
 
 	setting = bpf_map_lookup_elem(&settings, &zero);
@@ -107,11 +86,15 @@ int from_underlay(struct __sk_buff *skb)
 	if (!network)
 		return refuse(skb, &f, &t, VERDICT_UNKNOWN_VNI);
 	f.network = network->network;
+	f.space = network->space;
+	f.owner = network->owner;
+	f.inner_at = t.inner_at;
 
 	/* Who sends, and may he, on this network? */
 	sender = bpf_map_lookup_elem(&peer_in, f.source);
 	if (!sender)
 		return drop(skb, &f, VERDICT_UNKNOWN_PEER);
+	f.peer = sender->peer;
 	admitted.peer = sender->peer;
 	admitted.network = network->network;
 	admission = bpf_map_lookup_elem(&admit, &admitted);
@@ -121,10 +104,7 @@ int from_underlay(struct __sk_buff *skb)
 	/* The inner frame. */
 	linearize(skb, t.inner_at + INNER_READ_OCTETS);
 	end = (void *)(long)skb->data_end;
-	inner_at = t.inner_at;		/* at most 14 + 60 + 16; the mask says so to the verifier */
-	asm volatile("" : "+r"(inner_at));
-	inner_at &= 0xff;
-	eth = (void *)(long)skb->data + inner_at;
+	eth = inner_ethernet(skb, &t);
 	if ((void *)(eth + 1) > end || (!skb->gso_size && t.inner_at + sizeof(*eth) > t.outer_end))
 		return drop(skb, &f, VERDICT_INNER_TRUNCATED);
 	f.type = bpf_ntohs(eth->type);
@@ -133,23 +113,36 @@ int from_underlay(struct __sk_buff *skb)
 	if ((eth->source[0] & 1) ||
 	    !(*(const __u32 *)eth->source | *(const __u16 *)(eth->source + 4)))
 		return drop(skb, &f, VERDICT_INNER_SOURCE);
-	if (exceeds(skb, &t, network->mtu))
+	if (exceeds(skb, &t, network->mtu, sizeof(struct ipv4) + 8))
 		return drop(skb, &f, VERDICT_TOO_BIG);
 	why = settle_class(eth, end, t.class,
 			   !(network->flags & VNI_IN_DSCP_PIPE) && !(admission->flags & ADMIT_DSCP_KEEP));
 	if (why)
 		return drop(skb, &f, why);
 
+	if (network->flags & VNI_IN_ROUTER) {
+		if (!same_mac(eth->destination, setting->router_mac))
+			return drop(skb, &f, VERDICT_ROUTER_MAC);
+		return route_from_underlay(skb, &f, &t, network->flags);
+	}
 	if ((network->flags & VNI_IN_LEARN) && (admission->flags & ADMIT_LEARN))
 		learn_source(&f, network, admission, eth->source);
 
 	/* Where to? Looked up before the headers come off, so that what is dropped is dropped whole. */
 	if (!(eth->destination[0] & 1)) {
+		if (same_mac(eth->destination, setting->gateway_mac)) {
+			if (!(network->flags & VNI_IN_GATEWAY))
+				return drop(skb, &f, VERDICT_NOT_GATEWAY);
+			return route_from_underlay(skb, &f, &t, network->flags);
+		}
+		if (same_mac(eth->destination, setting->router_mac))
+			return punt(skb, &f, PUNT_GATEWAY, 0);
 		where.network = f.network;
 		__builtin_memcpy(where.mac, eth->destination, 6);
 		found = fdb_find(&where);
 		if (found && found->kind == TARGET_GROUP)
-			return drop(skb, &f, VERDICT_SPLIT_HORIZON);
+			return is_moved(found) ? follow(skb, &f, &t, found->target, network->flags)
+					       : drop(skb, &f, VERDICT_SPLIT_HORIZON);
 		if (found && found->kind != TARGET_PORT)
 			return drop(skb, &f, VERDICT_FDB_DROP);
 		if (found)
@@ -158,22 +151,9 @@ int from_underlay(struct __sk_buff *skb)
 			return drop(skb, &f, VERDICT_UNKNOWN_UNICAST);
 	}
 
-	inner = *eth;
-	flags = BPF_F_ADJ_ROOM_FIXED_GSO;
-	flags |= f.type == ETHERTYPE_IPV6 ? DECAP_L3_IPV6 : DECAP_L3_IPV4;
-	octets = skb->gso_size ? skb->len : t.outer_end;
-	/* The kernel leaves no less behind than an IPv4 header, whatever is inside: a runt is padded, as a wire would. */
-	if (octets < t.inner_at + sizeof(inner) + sizeof(struct ipv4))
-		octets = t.inner_at + sizeof(inner) + sizeof(struct ipv4);
-	/* Octets behind the outer packet are the link's padding: off, or they would grow the inner frame. */
-	if (octets != skb->len && set_end(skb, octets))
-		return drop(skb, &f, VERDICT_DECAP_FAILED);
-	if (bpf_skb_adjust_room(skb, -(__s32)t.inner_at, BPF_ADJ_ROOM_MAC, flags))
-		return drop(skb, &f, VERDICT_DECAP_FAILED);
-	eth = (void *)(long)skb->data;
-	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
-		return drop(skb, &f, VERDICT_DECAP_FAILED);
-	*eth = inner;
+	why = decapsulate(skb, &f, &t);
+	if (why)
+		return drop(skb, &f, why);
 	if (!target)
 		return flood_local(skb, &f, 0);
 	f.port = target;

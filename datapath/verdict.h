@@ -96,6 +96,9 @@ enum verdict {
 	VERDICT_MSS_CLAMPED = 67,
 	VERDICT_DISCOVERED = 68,	/* showed an address that is not known: told the agent */
 
+	/* routing, from the underlay */
+	VERDICT_NOT_GATEWAY = 69,	/* to the gateway's MAC, and another host is the gateway for its sender */
+
 	VERDICT_COUNT
 };
 

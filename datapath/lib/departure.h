@@ -6,6 +6,7 @@
 #include "flood.h"
 #include "guard.h"
 #include "learn.h"
+#include "route.h"
 #include "send.h"
 
 /*
@@ -64,6 +65,9 @@ always_inline int depart(struct __sk_buff *skb, struct frame *f, struct attach_r
 		return drop(skb, f, VERDICT_TRUNCATED);
 	if (eth->destination[0] & 1)
 		return flood_all(skb, f, row->bum_interval_ns, row->bum_burst_ns);
+
+	if ((row->flags & ATTACH_ROUTED) && same_mac(eth->destination, setting->gateway_mac))
+		return route_from_port(skb, f, row->flags);
 
 	where.network = f->network;
 	__builtin_memcpy(where.mac, eth->destination, 6);

@@ -6,26 +6,29 @@
 #include "tables.h"
 #include "wire.h"
 
+/* Small, for it stands in the deepest chain of calls, and a chain has 512 octets of stack. */
 struct frame {
-	__u32 hook;
 	__u32 network;
 	__u32 port;			/* from a port: the sender; from the underlay: the receiver, once known */
 	__u32 vni;
 	__u32 octets;			/* as it came in */
-	__u32 outer_octets;		/* outer octets now in front of the inner frame */
 	__u32 hash;
-	__u16 type;			/* inner EtherType, host order */
-	__u8 dscp;			/* for the outer header: inner DSCP << 2, or 0 */
-	__u8 ecn;			/* inner ECN, 0 for non-IP */
-	__u8 traced;
-	__u8 protocol;			/* inner IP protocol, 0 for non-IP */
-	__be16 vxlan_port;		/* from a port: the fabric's */
 	__u32 source[4];		/* outer source, mapped, in wire order */
 	__u32 space;			/* what its addresses are unique in */
 	__u32 owner;			/* whose budget of slow work it spends */
 	__u32 peer;			/* from the underlay: the sender's host */
-	__u32 inner_at;			/* from the underlay, while the outer headers are on: offset of the inner frame */
-	__u32 ttl;			/* for the outer header */
+	__u16 outer_octets;		/* outer octets now in front of the inner frame */
+	__u16 inner_at;			/* from the underlay, while the outer headers are on: offset of the inner frame */
+	__u16 type;			/* inner EtherType, host order */
+	__be16 vxlan_port;		/* from a port: the fabric's */
+	__u8 hook;
+	__u8 dscp;			/* for the outer header: inner DSCP << 2, or 0 */
+	__u8 ecn;			/* inner ECN, 0 for non-IP */
+	__u8 protocol;			/* inner IP protocol, 0 for non-IP */
+	__u8 ttl;			/* for the outer header */
+	__u8 traced;
+	__u8 by_router;			/* routed to a peer's router: the inner frame is for his router MAC */
+	__u8 zero;
 };
 
 always_inline int is_drop(enum verdict why)
@@ -48,6 +51,35 @@ always_inline int same_mac(const __u8 *a, const __u8 *b)
 always_inline int is_mapped(const __be32 *words)
 {
 	return !(words[0] | words[1]) && words[2] == bpf_htonl(0xffff);
+}
+
+always_inline void mapped(__be32 *words, __be32 ipv4)
+{
+	words[0] = 0;
+	words[1] = 0;
+	words[2] = bpf_htonl(0xffff);
+	words[3] = ipv4;
+}
+
+/*
+ * Too big for an MTU of @mtu? An aggregate counts as its segments will, each with the packet's own
+ * @header_octets (from the IP header to the end of the TCP or UDP header). @skb starts with the Ethernet header.
+ */
+always_inline int is_too_big(const struct __sk_buff *skb, __u32 mtu, __u32 header_octets)
+{
+	__u32 octets = skb->len - sizeof(struct ethernet);
+
+	if (octets <= mtu)
+		return 0;
+	return !skb->gso_size || skb->gso_size + header_octets > mtu;
+}
+
+/* Octets of a TCP (by its data offset) or UDP header at @l4. */
+always_inline __u32 l4_octets(__u8 protocol, const __u8 *l4, const void *end)
+{
+	if (protocol != PROTOCOL_TCP)
+		return sizeof(struct udp);
+	return (const void *)(l4 + 13) <= end ? (l4[12] >> 4) * 4 : 20;
 }
 
 /* Make the first @octets of @skb (or all of it, if shorter) readable and writable in place. */

@@ -6,8 +6,8 @@
 #ifndef WEFT_GUARD_H
 #define WEFT_GUARD_H
 
+#include "flow.h"
 #include "frame.h"
-#include "hash.h"
 
 enum guard_limit {
 	EXTENSIONS_MAX = 6,		/* IPv6 extension headers before we give up on a packet */
@@ -19,11 +19,8 @@ always_inline int is_zero16(const __be32 *a)
 	return !(a[0] | a[1] | a[2] | a[3]);
 }
 
-/*
- * The source_kind under which @port may use the address, given as four words in wire order; 0: it may not. A function
- * of its own, for the stack: all that are under way at a time have 512 octets together.
- */
-static __noinline __u32 in_sources(__u32 port, __u32 w0, __u32 w1, __u32 w2, __u32 w3)
+/* The source_kind under which @port may use the address, given as four words in wire order; 0: it may not. */
+always_inline __u32 in_sources(__u32 port, __u32 w0, __u32 w1, __u32 w2, __u32 w3)
 {
 	struct source_key key = { .prefix_bits = 32 + 128, .port = port };
 	__u32 *words = (__u32 *)key.address, *kind;
@@ -70,34 +67,13 @@ always_inline int is_tunnel(__u8 protocol, __be16 destination_port, __be16 vxlan
 		destination_port == bpf_htons(6081));
 }
 
-/*
- * Too big for the network's MTU? An aggregate counts as its segments will, each with the packet's own
- * @header_octets (from the IP header to the end of the TCP or UDP header).
- */
-always_inline int is_too_big(const struct __sk_buff *skb, __u32 mtu, __u32 header_octets)
-{
-	__u32 octets = skb->len - sizeof(struct ethernet);
-
-	if (octets <= mtu)
-		return 0;
-	return !skb->gso_size || skb->gso_size + header_octets > mtu;
-}
-
-/* Octets of a TCP (by its data offset) or UDP header at @l4. */
-always_inline __u32 l4_octets(__u8 protocol, const __u8 *l4, const void *end)
-{
-	if (protocol != PROTOCOL_TCP)
-		return sizeof(struct udp);
-	return (const void *)(l4 + 13) <= end ? (l4[12] >> 4) * 4 : 20;
-}
-
 always_inline enum verdict guard_ipv4(struct __sk_buff *skb, struct frame *f,
 				      const struct attach_row *row)
 {
 	const struct ethernet *eth = (void *)(long)skb->data;
 	const void *end = (void *)(long)skb->data_end;
 	const struct ipv4 *ip = (const void *)(eth + 1);
-	__u32 header = 0, ports = 0, hash;
+	__u32 header = 0, ports = 0;
 	const __u8 *l4;
 	int fragment;
 
@@ -113,9 +89,7 @@ always_inline enum verdict guard_ipv4(struct __sk_buff *skb, struct frame *f,
 	l4 = (const __u8 *)ip + header;
 	/* The first fragment has ports as well: they are guarded, and left out of the hash. */
 	fragment = (ip->fragment & bpf_htons(0x3fff)) != 0;
-	if ((ip->fragment & bpf_htons(0x1fff)) == 0 && l4 + 8 <= (const __u8 *)end &&
-	    (ip->protocol == PROTOCOL_TCP || ip->protocol == PROTOCOL_UDP ||
-	     ip->protocol == PROTOCOL_SCTP))
+	if ((ip->fragment & bpf_htons(0x1fff)) == 0 && l4 + 8 <= (const __u8 *)end && has_ports(ip->protocol))
 		ports = *(const __u32 *)l4;
 	if (!may_use_ipv4(row, ip->source)) {
 		/* A DHCP client has no address yet (RFC 2131 section 4.1): ports 68 to 67, from zero. */
@@ -128,10 +102,7 @@ always_inline enum verdict guard_ipv4(struct __sk_buff *skb, struct frame *f,
 	if (skb->len - sizeof(*eth) > row->mtu &&
 	    is_too_big(skb, row->mtu, header + l4_octets(ip->protocol, l4, end)))
 		return VERDICT_TOO_BIG;
-	hash = hash_mix(f->hash, ip->source);
-	hash = hash_mix(hash, ip->destination);
-	hash = hash_mix(hash, ip->protocol);
-	f->hash = hash_end(hash_mix(hash, fragment ? 0 : ports));
+	f->hash = hash_ipv4(f->hash, ip, ports);
 	return VERDICT_NONE;
 }
 
@@ -260,7 +231,7 @@ always_inline enum verdict guard_ipv6(struct __sk_buff *skb, struct frame *f,
 	const struct ethernet *eth = (void *)(long)skb->data;
 	const void *end = (void *)(long)skb->data_end;
 	const struct ipv6 *ip = (const void *)(eth + 1);
-	__u32 hash = f->hash, ports = 0, first, unspecified = 0;
+	__u32 ports = 0, first, unspecified = 0;
 	const __u8 *l4;
 
 	if ((const void *)(ip + 1) > end)
@@ -278,21 +249,14 @@ always_inline enum verdict guard_ipv6(struct __sk_buff *skb, struct frame *f,
 		unspecified = 1;
 	}
 	l4 = (const __u8 *)(ip + 1);
-	if ((ip->next_header == PROTOCOL_TCP || ip->next_header == PROTOCOL_UDP ||
-	     ip->next_header == PROTOCOL_SCTP) && l4 + 8 <= (const __u8 *)end)
+	if (has_ports(ip->next_header) && l4 + 8 <= (const __u8 *)end)
 		ports = *(const __u32 *)l4;
 	if ((row->flags & ATTACH_TUNNELS_DENY) && is_tunnel(ip->next_header, ports >> 16, f->vxlan_port))
 		return VERDICT_TUNNEL_DENIED;
 	if (skb->len - sizeof(*eth) > row->mtu &&
 	    is_too_big(skb, row->mtu, sizeof(*ip) + l4_octets(ip->next_header, l4, end)))
 		return VERDICT_TOO_BIG;
-#pragma unroll
-	for (int i = 0; i < 4; i++) {
-		hash = hash_mix(hash, ip->source[i]);
-		hash = hash_mix(hash, ip->destination[i]);
-	}
-	hash = hash_mix(hash, ip->next_header);
-	f->hash = hash_end(hash_mix(hash, ports));
+	f->hash = hash_ipv6(f->hash, ip, ports);
 	if (unspecified || (ip->next_header != PROTOCOL_TCP && ip->next_header != PROTOCOL_UDP))
 		return guard_ipv6_chain(skb, f, row, ip->next_header, unspecified);
 	return VERDICT_NONE;
@@ -318,12 +282,13 @@ always_inline enum verdict guard_arp(struct __sk_buff *skb, const struct attach_
 }
 
 /* All guards. VERDICT_NONE: the frame may go on, and @f knows its type, class and hash. */
-always_inline enum verdict guard(struct __sk_buff *skb, struct frame *f, struct attach_row *row,
-				 __u32 seed)
+__noinline int guard(struct __sk_buff *skb, struct frame *f, struct attach_row *row, __u32 seed)
 {
 	const struct ethernet *eth = (void *)(long)skb->data;
 	const void *end = (void *)(long)skb->data_end;
 
+	if (!f || !row)
+		return VERDICT_TRUNCATED;
 	if ((const void *)(eth + 1) > end)
 		return VERDICT_TRUNCATED;
 	if (!same_mac(eth->source, row->mac))
@@ -336,8 +301,7 @@ always_inline enum verdict guard(struct __sk_buff *skb, struct frame *f, struct 
 		return guard_ipv6(skb, f, row);
 	if (f->type == ETHERTYPE_VLAN || f->type == ETHERTYPE_QINQ || f->type == ETHERTYPE_QINQ_OLD)
 		return VERDICT_TAGGED;
-	f->hash = hash_mix(f->hash, *(const __u32 *)eth->destination);
-	f->hash = hash_end(hash_mix(f->hash, *(const __u32 *)eth->source));
+	f->hash = hash_ethernet(f->hash, eth);
 	if (skb->len - sizeof(*eth) > row->mtu)
 		return VERDICT_TOO_BIG;
 	if (f->type == ETHERTYPE_ARP)

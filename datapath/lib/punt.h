@@ -63,7 +63,7 @@ __noinline int punt(struct __sk_buff *skb, struct frame *f, __u32 reason, __u32 
  * The agent is told what the frame, which goes on, shows of its sender: its first octets, which hold all of an ARP or
  * neighbour discovery message, as an event. No copy of the frame is made.
  */
-__noinline int punt_copy(struct __sk_buff *skb, struct frame *f)
+__noinline int punt_sighting(struct __sk_buff *skb, struct frame *f)
 {
 	if (!f || !listener())
 		return 0;

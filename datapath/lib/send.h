@@ -81,13 +81,13 @@ always_inline struct adjacency_row *adjacency_of(const struct peer_row *row, __u
 
 	if (!n)
 		return NULL;
-	/* Other bits than the group's choice was made by. */
-	index = row->adjacency[n > 1 ? pick(hash << 16 | hash >> 16, n, PEER_ADJACENCIES_MAX) : 0];
+	/* By other bits than the group's choice, the UDP port and the FlowID: behind each next hop they are as many as ever. */
+	index = row->adjacency[n > 1 ? pick(hash << 14 | hash >> 18, n, PEER_ADJACENCIES_MAX) : 0];
 	return bpf_map_lookup_elem(&adjacency, &index);
 }
 
 /* Encapsulate a frame to one member of a next-hop group. */
-always_inline int to_group(struct __sk_buff *skb, struct frame *f, __u32 group_id, __be16 vxlan_port)
+__noinline int to_group(struct __sk_buff *skb, struct frame *f, __u32 group_id, __u32 vxlan_port)
 {
 	struct group_row *members = bpf_map_lookup_elem(&group, &group_id);
 	struct adjacency_row *adjacency;
@@ -97,6 +97,8 @@ always_inline int to_group(struct __sk_buff *skb, struct frame *f, __u32 group_i
 	struct ethernet inner, *eth;
 	enum verdict why;
 
+	if (!f)
+		return WEFT_DROP;
 	if (!members || !members->members)
 		return drop(skb, f, VERDICT_NO_GROUP);
 	member = &members->member[members->members > 1 ? pick(f->hash, members->members, GROUP_MEMBERS_MAX) : 0];
@@ -110,6 +112,8 @@ always_inline int to_group(struct __sk_buff *skb, struct frame *f, __u32 group_i
 	eth = (void *)(long)skb->data;
 	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
 		return drop(skb, f, VERDICT_TRUNCATED);
+	if (f->by_router)
+		__builtin_memcpy(eth->destination, to->router_mac, 6);
 	inner = *eth;
 	encapsulation = member->encapsulation;
 	family = to->family;

@@ -16,25 +16,17 @@ struct tunnel {
 	__u32 inner_at;			/* offset of the inner Ethernet header */
 	__u32 outer_end;		/* offset at which the outer IP packet ends */
 	__u8 class;			/* outer traffic class: DSCP and ECN */
+	__u8 ttl;
 };
 
 /* What parsing found, beside the verdicts: ours, unless the address says otherwise. */
 enum { TUNNEL_OURS = VERDICT_NONE };
 
-always_inline void mapped(__be32 *words, __be32 ipv4)
-{
-	words[0] = 0;
-	words[1] = 0;
-	words[2] = bpf_htonl(0xffff);
-	words[3] = ipv4;
-}
-
 /*
  * A verdict other than TUNNEL_OURS and VERDICT_PASSED is meant for packets to our own addresses: whoever calls
  * looks `to.vtep` up before he acts on it.
  */
-always_inline enum verdict parse_tunnel(struct __sk_buff *skb, struct frame *f, struct tunnel *t,
-					__be16 vxlan_port)
+__noinline int parse_tunnel(struct __sk_buff *skb, struct frame *f, struct tunnel *t, __u32 vxlan_port)
 {
 	const void *data = (void *)(long)skb->data;
 	const void *end = (void *)(long)skb->data_end;
@@ -44,7 +36,7 @@ always_inline enum verdict parse_tunnel(struct __sk_buff *skb, struct frame *f, 
 	const struct vxlan *vxlan;
 	const struct udp *udp;
 
-	if ((const void *)(eth + 1) > end)
+	if (!f || !t || (const void *)(eth + 1) > end)
 		return VERDICT_PASSED;
 	if (eth->type == bpf_htons(ETHERTYPE_IPV4)) {
 		const struct ipv4 *ip = (const void *)(eth + 1);
@@ -56,6 +48,7 @@ always_inline enum verdict parse_tunnel(struct __sk_buff *skb, struct frame *f, 
 		protocol = ip->protocol;
 		fragment = bpf_ntohs(ip->fragment) & 0x3fff;
 		t->class = ip->tos;
+		t->ttl = ip->ttl;
 		l3_end = sizeof(*eth) + bpf_ntohs(ip->total_octets);
 		mapped(f->source, ip->source);
 		mapped((__be32 *)t->to.vtep, ip->destination);
@@ -71,6 +64,7 @@ always_inline enum verdict parse_tunnel(struct __sk_buff *skb, struct frame *f, 
 		at = sizeof(*eth) + sizeof(*ip);
 		protocol = ip->next_header;
 		t->class = bpf_ntohl(ip->version_class_label) >> 20;
+		t->ttl = ip->hop_limit;
 		l3_end = at + bpf_ntohs(ip->payload_octets);
 		__builtin_memcpy(f->source, ip->source, 16);
 		__builtin_memcpy(t->to.vtep, ip->destination, 16);

@@ -23,10 +23,11 @@ import type { IdBook, Row, RowParts, RowsChange } from "../rows/rows.ts";
 import { readCounters, readEventsLost } from "./counters.ts";
 import { Datapath } from "./datapath.ts";
 import type { DeviceError, Kernel } from "./devices.ts";
-import { EventNames } from "./events.ts";
+import { Endpoints } from "./endpoints.ts";
+import { EventNames, sightingOf } from "./events.ts";
 import type { IntentReader } from "./intent-reader.ts";
 import { IntentSource, type Wanted } from "./intent-source.ts";
-import { type Problem, problemOf } from "./problem.ts";
+import { isLostUplink, type Problem, problemOf } from "./problem.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Revision } from "./revision.ts";
 import { type Answers, type Sockets, serve } from "./server.ts";
@@ -78,6 +79,7 @@ export class Agent {
   /** Null: it could not be made, or is gone, and is tried again. */
   #slow: SlowPath | null = null;
   #slowProblem: Problem | null = null;
+  readonly #endpoints: Endpoints;
   #parts: RowParts = new Map();
   #ids: IdBook;
   /** Parts that no pass has taken up yet; null: any. */
@@ -108,6 +110,8 @@ export class Agent {
     this.#source = new IntentSource(config, reader, { parts: state.parts, ids: this.#ids });
     this.#state = new StateFile(config.stateDirectory);
     this.#reconciler = new Reconciler(opened.kernel, config.freshSeconds * 1000);
+    const hosts = opened.kernel.datapath.map("host");
+    this.#endpoints = new Endpoints(config.host, hosts, () => this.#rows);
     this.#streams = new EventStreams(config.host, {
       retraced: (): void => this.#retrace(),
       eventsLost: (): number => readEventsLost(opened.kernel.datapath),
@@ -224,7 +228,10 @@ export class Agent {
   /** Opens the slow path, or says that it is still listened to. */
   #listen(): void {
     if (!this.#slow) {
-      const opened = SlowPath.open(this.#kernel, () => []);
+      const opened = SlowPath.open(this.#kernel, {
+        rows: () => this.#rows,
+        endpoints: this.#endpoints,
+      });
       const problem = opened.ok ? null : problemOf("slow-path", "weft0", opened.error);
       if (problem && this.#slowProblem === null) log("error", problem.message, { ...problem });
       this.#slowProblem = problem;
@@ -234,17 +241,22 @@ export class Agent {
   }
 
   #takeUp(slow: SlowPath): void {
-    if (slow.turn(() => this.#rows)) return;
+    if (slow.turn()) return;
     slow.close();
     this.#slow = null;
   }
 
   #deliver(samples: readonly Uint8Array[]): void {
+    const told = samples.filter((sample) => {
+      const seen = sightingOf(sample);
+      if (seen) this.#slow?.sighted(seen.port, seen.headers);
+      return seen === null;
+    });
     if (this.#streams.followed && !this.#named) {
       this.#streams.names = new EventNames(this.#rows);
       this.#named = true;
     }
-    this.#streams.deliver(samples);
+    this.#streams.deliver(told);
   }
 
   /** Looks at the intent when nobody writes to it any more; true if there are other rows. */
@@ -261,6 +273,7 @@ export class Agent {
   /** What has to be looked at now and then; true if there are other rows. */
   async #tick(): Promise<boolean> {
     this.#listen();
+    this.#slow?.send(this.#endpoints.wake());
     this.#streams.tellLost();
     const swept = this.#kernel.datapath.sweep();
     if (!swept.ok) log("error", "old flood lists are not removed", { ...swept.error });
@@ -307,6 +320,7 @@ export class Agent {
     this.#learnedAgeSeconds = shortestAge(parts);
     this.#named = false;
     this.#slow?.forget();
+    this.#endpoints.changed();
     if (!change) this.#changed = null;
     else for (const part of change.parts) this.#changed?.add(part);
   }
@@ -337,9 +351,11 @@ export class Agent {
   }
 
   #inForce(settled: boolean): boolean {
-    const { problems, unreachableHosts } = this.#reconciler;
-    if (this.#parts.size === 0 || problems.length > 0) return false;
-    return settled || unreachableHosts.length === 0;
+    const { problems, unreachableHosts, isResolving, underlay } = this.#reconciler;
+    const isCarried = underlay.uplinks.some(({ state }) => state === "up");
+    const hindrances = problems.filter((problem) => !(isCarried && isLostUplink(problem)));
+    if (this.#parts.size === 0 || hindrances.length > 0) return false;
+    return settled || (unreachableHosts.length === 0 && !isResolving);
   }
 
   #answers(): Answers {
@@ -361,7 +377,7 @@ export class Agent {
   }
 
   #status(): object {
-    const { problems, presentPorts, unreachableHosts, idleDevice, drift, writes } =
+    const { problems, presentPorts, unreachableHosts, underlay, idleDevice, drift, writes } =
       this.#reconciler;
     const present = new Set(presentPorts);
     const more = [this.#wanted?.problem ?? null, this.#slowProblem];
@@ -385,6 +401,7 @@ export class Agent {
           };
         }),
       unreachableHosts,
+      underlay,
       idleDevice,
       drift,
       writes,

@@ -44,9 +44,27 @@ export function parseEvent(octets: Uint8Array): DatapathEvent {
   };
 }
 
+const DISCOVERED = VERDICTS.indexOf("discovered");
+
+/** What a port's frame showed, if the event is about that: the frame has gone on. */
+export function sightingOf(
+  octets: Uint8Array,
+): { readonly port: number; readonly headers: Uint8Array } | null {
+  if (integerOf("eventRow", octets, "verdict") !== DISCOVERED) return null;
+  const captured = integerOf("eventRow", octets, "capturedOctets");
+  return {
+    port: integerOf("eventRow", octets, "port"),
+    headers: octetsOf("eventRow", octets, "headers").subarray(0, captured),
+  };
+}
+
 /** Verdicts up to here, and these, mean that the frame went on. */
 const LAST_FORWARDING = VERDICTS.indexOf("passed-shared");
-const FORWARDING: ReadonlySet<VerdictName> = new Set<VerdictName>(["answered", "punted"]);
+const FORWARDING: ReadonlySet<VerdictName> = new Set<VerdictName>([
+  "answered",
+  "punted",
+  "discovered",
+]);
 
 export const isDrop = (verdict: VerdictName): boolean =>
   VERDICTS.indexOf(verdict) > LAST_FORWARDING && !FORWARDING.has(verdict);

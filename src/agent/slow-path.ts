@@ -5,7 +5,7 @@
  * The tap is there as long as the agent. With it dead the datapath knows so after HEARD_MS, drops what it would hand
  * over under a verdict of its own, and forwards everything else.
  */
-import { ok, type Result } from "../base/result.ts";
+import { invariant, ok, type Result } from "../base/result.ts";
 import { monotonicMs, monotonicNs } from "../io/clock.ts";
 import { log } from "../io/log.ts";
 import { setLink } from "../kernel/links.ts";
@@ -17,6 +17,7 @@ import { initialSlowState, type SlowState, step } from "../slow/machine.ts";
 import { PUNT_REASONS, type Punted, type PuntReason, parsePunted } from "../slow/punted.ts";
 import { type SlowTables, slowTablesOf } from "../slow/tables.ts";
 import { type DeviceError, type Kernel, silenceIpv6 } from "./devices.ts";
+import type { Endpoints } from "./endpoints.ts";
 
 const NAME = "weft0";
 /** The largest that a tap takes. */
@@ -35,35 +36,41 @@ export interface SlowCount {
   limited: number;
 }
 
-/** Whoever finds out where addresses are. */
-export type Finder = (punted: Punted, nowMs: number) => readonly SlowAction[];
+/** Who finds out where addresses are. */
+type Finder = Pick<Endpoints, "sought" | "seenAt" | "seenBehind">;
+
+/** Whose rows, and whose addresses. */
+export interface SlowSources {
+  readonly rows: () => Iterable<Row>;
+  readonly endpoints: Finder;
+}
 
 export class SlowPath {
   readonly #kernel: Kernel;
   readonly #tap: Tap;
   readonly #counts: ReadonlyMap<PuntReason, SlowCount>;
-  readonly #find: Finder;
+  readonly #sources: SlowSources;
   #tables: SlowTables | null = null;
   #state: SlowState = initialSlowState;
   /** Frames that nobody but the datapath should have sent. */
   #strange: number = 0;
   #refused: number = 0;
 
-  private constructor(kernel: Kernel, tap: Tap, find: Finder) {
+  private constructor(kernel: Kernel, tap: Tap, sources: SlowSources) {
     this.#kernel = kernel;
     this.#tap = tap;
-    this.#find = find;
+    this.#sources = sources;
     this.#counts = new Map(
       PUNT_REASONS.map((reason) => [reason, { heard: 0, answered: 0, limited: 0 }]),
     );
   }
 
   /** The tap, its program first; nothing is handed over before `renew`. */
-  static open(kernel: Kernel, find: Finder): Result<SlowPath, DeviceError> {
+  static open(kernel: Kernel, sources: SlowSources): Result<SlowPath, DeviceError> {
     const tap = Tap.open(NAME);
     if (!tap.ok) return tap;
     const ready = prepare(kernel, tap.value);
-    if (ready.ok) return ok(new SlowPath(kernel, tap.value, find));
+    if (ready.ok) return ok(new SlowPath(kernel, tap.value, sources));
     tap.value.close();
     return ready;
   }
@@ -83,7 +90,7 @@ export class SlowPath {
   }
 
   /** Takes up what waits, but not all of a flood; false: the tap is gone. */
-  turn(rows: () => Iterable<Row>): boolean {
+  turn(): boolean {
     for (let i = 0; i < FRAMES_MAX; i++) {
       const frame = this.#tap.receive();
       if (!frame.ok) {
@@ -93,27 +100,36 @@ export class SlowPath {
       if (frame.value === null) return true;
       const punted = parsePunted(frame.value);
       if (punted === null) this.#strange++;
-      else this.take(punted, rows);
+      else this.#take(punted);
     }
     return true;
   }
 
-  take(punted: Punted, rows: () => Iterable<Row>): void {
-    const now = monotonicMs();
-    const count = this.#counts.get(punted.reason);
-    if (!count) return;
-    count.heard++;
-    if (punted.reason === "glean" || punted.reason === "discover") {
-      const actions = this.#find(punted, now);
-      if (actions.length > 0) count.answered++;
-      this.send(actions);
-      return;
+  /** A port has shown an address; `headers` are the first octets of the frame, which has gone on. */
+  sighted(port: number, headers: Uint8Array): void {
+    this.#settle("discover", this.#sources.endpoints.seenAt(port, headers), false);
+  }
+
+  #take(punted: Punted): void {
+    const { endpoints } = this.#sources;
+    const { reason } = punted;
+    if (reason === "glean") this.#settle(reason, endpoints.sought(punted), false);
+    else {
+      // Who answers our questions sends to our router's MAC, and shows where he is.
+      const questions = reason === "gateway" ? endpoints.seenBehind(punted) : [];
+      this.#tables ??= slowTablesOf(this.#sources.rows());
+      const { state, actions, isLimited } = step(this.#tables, this.#state, punted, monotonicMs());
+      this.#state = state;
+      this.#settle(reason, [...questions, ...actions], isLimited);
     }
-    this.#tables ??= slowTablesOf(rows());
-    const { state, actions, isLimited } = step(this.#tables, this.#state, punted, now);
-    this.#state = state;
-    if (isLimited) count.limited++;
+  }
+
+  #settle(reason: PuntReason, actions: readonly SlowAction[], isLimited: boolean): void {
+    const count = this.#counts.get(reason);
+    invariant(count !== undefined, `a count of ${reason}`);
+    count.heard++;
     if (actions.length > 0) count.answered++;
+    if (isLimited) count.limited++;
     this.send(actions);
   }
 

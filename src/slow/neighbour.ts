@@ -1,23 +1,10 @@
-/**
- * ARP (RFC 826, RFC 5227) and neighbour discovery (RFC 4861 section 7.2) as a host's routers speak them: answers for the
- * gateway's addresses, and questions for addresses that nobody has shown yet.
- */
-import { linkLocalOf, multicastMacOf } from "../base/mac.ts";
+/** Answers for the gateway's addresses to those who ask: ARP (RFC 826), neighbour discovery (RFC 4861 section 7.2). */
 import { ARP_OPERATION, type ArpMessage, emitArp, parseArp } from "../wire/arp.ts";
 import type { Endpoints } from "../wire/checksum.ts";
-import { BROADCAST_MAC, ETHER_TYPE, ETHERNET_OCTETS, emitEthernet } from "../wire/ethernet.ts";
+import { ETHER_TYPE } from "../wire/ethernet.ts";
 import { IP_PROTOCOL } from "../wire/ipv4.ts";
 import { emitIpv6, IPV6_OCTETS, IPV6_PLAIN, parseIpv6 } from "../wire/ipv6.ts";
-import {
-  emitNd,
-  isNdType,
-  ND_SOURCE_MAC,
-  ND_TARGET_MAC,
-  type NdMessage,
-  parseNd,
-  solicitedNodeOf,
-} from "../wire/nd.ts";
-import { emitOctets } from "../wire/octets.ts";
+import { emitNd, isNdType, ND_TARGET_MAC, type NdMessage, parseNd } from "../wire/nd.ts";
 import { Reader } from "../wire/reader.ts";
 import type { SlowAction } from "./action.ts";
 import type { Punted } from "./punted.ts";
@@ -27,7 +14,6 @@ import type { SlowTables } from "./tables.ts";
 const ARP_OCTETS = 28;
 /** RFC 4861 section 7.1: whoever sees another has been lied to from afar. */
 const HOP_LIMIT = 255;
-const NOBODY_MAC: Uint8Array = new Uint8Array(6);
 
 /** The answer to a question for one of the gateway's addresses; null: it is none. */
 export function answerNeighbour(tables: SlowTables, punted: Punted): SlowAction | null {
@@ -107,42 +93,5 @@ function ndOf(ends: Endpoints, message: NdMessage): Uint8Array {
     ...{ nextHeader: IP_PROTOCOL.icmpv6, hopLimit: HOP_LIMIT },
   });
   emitNd(view, at, ends, message);
-  return out;
-}
-
-/**
- * A frame that asks everybody for `address`, from `mac`, that of this host's routers. An ARP probe comes from no address
- * (RFC 5227 section 1.1): nobody takes the asker for somebody. A solicitation has to come from one, the MAC's own.
- */
-export function probeFor(address: Uint8Array, mac: Uint8Array): Uint8Array {
-  if (address.length === 4) {
-    const senderAddress = new Uint8Array(4);
-    const message = {
-      senderMac: mac,
-      senderAddress,
-      targetMac: NOBODY_MAC,
-      targetAddress: address,
-    };
-    return framed(BROADCAST_MAC, mac, ETHER_TYPE.arp, arpOf({ operation: 1, ...message }));
-  }
-  const destination = solicitedNodeOf(address);
-  const packet = ndOf(
-    { source: linkLocalOf(mac), destination },
-    {
-      ...{ kind: "neighbour-solicitation", target: address },
-      options: [{ type: ND_SOURCE_MAC, body: mac }],
-    },
-  );
-  return framed(multicastMacOf({ octets: destination }), mac, ETHER_TYPE.ipv6, packet);
-}
-
-function framed(
-  destination: Uint8Array,
-  source: Uint8Array,
-  ...[etherType, payload]: readonly [number, Uint8Array]
-): Uint8Array {
-  const out = new Uint8Array(ETHERNET_OCTETS + payload.length);
-  const view = new DataView(out.buffer);
-  emitOctets(view, emitEthernet(view, 0, { destination, source, etherType }), payload);
   return out;
 }

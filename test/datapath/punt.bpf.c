@@ -25,7 +25,7 @@ int punt_all(struct __sk_buff *skb)
 	f.space = row->space;
 	f.owner = row->owner;
 	if (row->flags & ATTACH_DISCOVER) {
-		punt_copy(skb, &f);
+		punt_sighting(skb, &f);
 		return leave(skb, &f, VERDICT_DELIVERED, WEFT_NEXT);
 	}
 	return punt(skb, &f, PUNT_FRAGMENT, MTU);

@@ -7,6 +7,7 @@ import {
   BUCKET_SCOPE,
   INJECT_KIND,
   LAYOUTS,
+  LIMIT,
   PUNT_REASON,
   TRAILER_MAGIC,
 } from "../../src/rows/abi.generated.ts";
@@ -30,8 +31,6 @@ import {
 const [ME, NEIGHBOUR] = [PORTS[1], PORTS[2]];
 const OWNER = 4711;
 const SPACE = 77;
-const PUNTS_PER_SECOND = 1000;
-const BURST = 100;
 
 const datagram = ip4({ from: "10.1.0.1", to: "10.1.0.2", protocol: 17 }, udp(1, 2, filler(40)));
 const frame = ethernet({ to: NEIGHBOUR, from: ME }, 0x0800, datagram);
@@ -114,20 +113,25 @@ describe("handed over", () => {
     assert.deepEqual(rig.runLoaded(program, frame, "uplink").delta, { punted: 1 });
   });
 
-  test("the budget is spent by the packet, each with its time", () => {
-    const spent = (): bigint => {
-      const row = rig.get("bucket", pack("bucketKey", { scope: PUNT, id: OWNER }));
+  for (const [what, octets, gsoOctets, packets] of [
+    ["a packet costs one", frame, 0, 1n],
+    ["an aggregate what its packets cost", join(frame, filler(3000)), 500, 7n],
+  ] as const)
+    test(`${what} of the budget`, () => {
+      const key = pack("bucketKey", { scope: PUNT, id: OWNER });
+      // Most of it is spent: while none of that is earned back, what is added is to the nanosecond.
+      const before = monotonicNs() + (9n * BigInt(LIMIT.PUNT_BURST_NS)) / 10n;
+      rig.set("bucket", key, { spentUntilNs: before });
+      assert.deepEqual(punt(octets, gsoOctets).delta, { punted: 1 });
+      const row = rig.get("bucket", key);
       assert.ok(row);
-      return BigInt(integerOf("bucketRow", row, "spentUntilNs"));
-    };
-    punt();
-    const one = spent();
-    punt(join(frame, filler(3000)), 500);
-    const each = 1_000_000_000n / BigInt(PUNTS_PER_SECOND);
-    // 3082 octets in segments of 500.
-    assert.ok(spent() >= one + 6n * each, "an aggregate counts as its packets");
-    assert.ok(spent() < one + BigInt(BURST) * each);
-  });
+      const each = 1_000_000_000n / BigInt(LIMIT.PUNTS_PER_SECOND);
+      assert.equal(
+        new DataView(row.buffer).getBigUint64(0, true),
+        before + packets * each,
+        "what was added",
+      );
+    });
 });
 
 describe("told of", () => {
