@@ -24,6 +24,8 @@ export const SO_RCVBUFFORCE = 33;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_TRUNC = 0x20;
 export const O_RDONLY = 0;
+export const O_RDWR = 2;
+export const O_NONBLOCK = 0x800;
 export const O_CLOEXEC = 0x80000;
 export const CLONE_NEWNET = 0x40000000;
 
