@@ -110,7 +110,7 @@ export class Endpoints {
 
   list(): readonly object[] {
     this.#settle();
-    return this.#rows.list(this.#host, this.#directory.known, monotonicMs());
+    return this.#rows.list(this.#host, this.#directory.known);
   }
 
   #see(space: number, place: Omit<Claim, "mac">, frame: Uint8Array): readonly Question[] {
