@@ -91,9 +91,7 @@ describe("discovery", () => {
       moves: 0,
     });
     assert.equal(Date.parse(expires ?? "") - Date.parse(since ?? ""), 300_000);
-    await eventually(async () =>
-      assert.equal((await at(fabric, "h2", "10.1.0.2"))?.port, "a/p2"),
-    );
+    await eventually(async () => assert.equal((await at(fabric, "h2", "10.1.0.2"))?.port, "a/p2"));
     assert.equal(await at(fabric, "h1", "10.1.0.2"), undefined, "another host's is his to find");
   });
 
