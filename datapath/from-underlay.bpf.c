@@ -9,6 +9,7 @@
 #include "lib/learn.h"
 #include "lib/route.h"
 #include "lib/send.h"
+#include "lib/straggler.h"
 #include "lib/tunnel.h"
 
 /* What is read or written in place: Ethernet, IPv4 with all options, UDP, VXLAN; then inner Ethernet and IPv6. */
@@ -50,18 +51,10 @@ static __noinline void learn_source(const struct frame *f, const struct vni_in_r
 		learn(&seen);
 }
 
-/*
- * To a MAC that is behind another peer: split horizon, unless it was behind a port of ours a moment ago and its sender
- * does not know yet.
- */
-always_inline int send_straggler(struct __sk_buff *skb, struct frame *f, const struct tunnel *t,
-				 const struct fdb_row *found)
+/* Its MAC was behind a port of ours a moment ago, and its sender does not know yet. */
+always_inline int is_moved(const struct fdb_row *found)
 {
-	__u32 target = found->target;
-
-	if (!(found->flags & FDB_MOVED) || found->fresh_until_ns < bpf_ktime_get_coarse_ns())
-		return drop(skb, f, VERDICT_SPLIT_HORIZON);
-	return tunnel_on(skb, f, t, target);
+	return (found->flags & FDB_MOVED) && found->fresh_until_ns >= bpf_ktime_get_coarse_ns();
 }
 
 SEC("tc")
@@ -148,7 +141,8 @@ int from_underlay(struct __sk_buff *skb)
 		__builtin_memcpy(where.mac, eth->destination, 6);
 		found = fdb_find(&where);
 		if (found && found->kind == TARGET_GROUP)
-			return send_straggler(skb, &f, &t, found);
+			return is_moved(found) ? follow(skb, &f, &t, found->target, network->flags)
+					       : drop(skb, &f, VERDICT_SPLIT_HORIZON);
 		if (found && found->kind != TARGET_PORT)
 			return drop(skb, &f, VERDICT_FDB_DROP);
 		if (found)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Taking the outer headers off, and sending what was inside on through another tunnel. */
+/* Taking the outer headers off. */
 #ifndef WEFT_DECAP_H
 #define WEFT_DECAP_H
 
-#include "flow.h"
-#include "send.h"
+#include "frame.h"
 #include "tunnel.h"
 
 /*
@@ -82,44 +81,6 @@ __noinline int decapsulate(struct __sk_buff *skb, struct frame *f, const struct 
 	*eth = inner;
 	f->inner_at = 0;
 	return VERDICT_NONE;
-}
-
-/*
- * @f, as it will be when @skb has lost its outer headers, is to leave by a tunnel again: what its new outer header
- * says. The outer TTL goes on where it was, so that hosts that disagree cannot send a frame around for ever.
- */
-__noinline int prepare_tunnel(struct __sk_buff *skb, struct frame *f, const struct tunnel *t, __u32 pipe)
-{
-	struct settings_row *setting;
-	__u32 zero = 0, ttl;
-
-	setting = bpf_map_lookup_elem(&settings, &zero);
-	if (!f || !t || !setting || note_flow(skb, f, setting->hash_seed))
-		return VERDICT_INNER_TRUNCATED;
-	if (pipe)
-		f->dscp = 0;
-	ttl = t->ttl - 1;
-	f->ttl = ttl < OUTER_TTL ? ttl : OUTER_TTL;
-	f->vxlan_port = bpf_htons(setting->vxlan_port);
-	return VERDICT_NONE;
-}
-
-/* The inner frame of @t, as it is, to next-hop group @group_id. */
-__noinline int tunnel_on(struct __sk_buff *skb, struct frame *f, const struct tunnel *t, __u32 group_id)
-{
-	enum verdict why;
-
-	if (!f || !t)
-		return WEFT_DROP;
-	if (t->ttl <= 1)
-		return drop(skb, f, VERDICT_TTL_EXCEEDED);
-	why = decapsulate(skb, f, t);
-	if (!why)
-		why = prepare_tunnel(skb, f, t, 0);
-	if (why)
-		return drop(skb, f, why);
-	count(VERDICT_FORWARDED_STRAGGLER, 1, f->octets);
-	return to_group(skb, f, group_id, f->vxlan_port);
 }
 
 #endif

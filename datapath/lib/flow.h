@@ -42,48 +42,36 @@ always_inline int has_ports(__u8 protocol)
 }
 
 /*
- * A frame that came out of a tunnel and goes into another: @f as the guards leave it for a frame from a port, so that
- * a flow keeps its hash on its way. @skb starts with the inner Ethernet header.
+ * Of a frame that came out of a tunnel and goes into another: @f as the guards leave it for a port's, so that a flow
+ * keeps its hash on its way. @eth is in the packet, and @f knows its type.
  */
-always_inline int note_flow(struct __sk_buff *skb, struct frame *f, __u32 seed)
+static __noinline void note_flow(struct frame *f, const struct ethernet *eth, const void *end, __u32 seed)
 {
-	const struct ethernet *eth = (void *)(long)skb->data;
-	const void *end = (void *)(long)skb->data_end;
+	const struct ipv4 *four = (const void *)(eth + 1);
+	const struct ipv6 *six = (const void *)(eth + 1);
+	__u32 class = 0, ports = 0;
 	const __u8 *l4;
-	__be32 ports = 0;
 
-	if ((const void *)(eth + 1) > end)
-		return -1;
-	if (f->type == ETHERTYPE_IPV4) {
-		const struct ipv4 *ip = (const void *)(eth + 1);
-
-		if ((const void *)(ip + 1) > end)
-			return -1;
-		l4 = (const __u8 *)ip + (ip->version_ihl & 0x0f) * 4;
-		if (has_ports(ip->protocol) && l4 + 8 <= (const __u8 *)end)
+	f->hash = seed;
+	if (f->type == ETHERTYPE_IPV4 && (const void *)(four + 1) <= end) {
+		l4 = (const __u8 *)four + (four->version_ihl & 0x0f) * 4;
+		if (has_ports(four->protocol) && (const void *)(l4 + 8) <= end)
 			ports = *(const __u32 *)l4;
-		f->protocol = ip->protocol;
-		f->ecn = ip->tos & 3;
-		f->dscp = ip->tos & 0xfc;
-		f->hash = hash_ipv4(seed, ip, ports);
-	} else if (f->type == ETHERTYPE_IPV6) {
-		const struct ipv6 *ip = (const void *)(eth + 1);
-		__u32 class;
-
-		if ((const void *)(ip + 1) > end)
-			return -1;
-		l4 = (const __u8 *)(ip + 1);
-		if (has_ports(ip->next_header) && l4 + 8 <= (const __u8 *)end)
+		class = four->tos;
+		f->protocol = four->protocol;
+		f->hash = hash_ipv4(seed, four, ports);
+	} else if (f->type == ETHERTYPE_IPV6 && (const void *)(six + 1) <= end) {
+		l4 = (const __u8 *)(six + 1);
+		if (has_ports(six->next_header) && (const void *)(l4 + 8) <= end)
 			ports = *(const __u32 *)l4;
-		class = bpf_ntohl(ip->version_class_label) >> 20;
-		f->protocol = ip->next_header;
-		f->ecn = class & 3;
-		f->dscp = class & 0xfc;
-		f->hash = hash_ipv6(seed, ip, ports);
-	} else {
+		class = bpf_ntohl(six->version_class_label) >> 20;
+		f->protocol = six->next_header;
+		f->hash = hash_ipv6(seed, six, ports);
+	} else if ((const void *)(eth + 1) <= end) {
 		f->hash = hash_ethernet(seed, eth);
 	}
-	return 0;
+	f->ecn = class & 3;
+	f->dscp = class & 0xfc;
 }
 
 #endif

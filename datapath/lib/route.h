@@ -13,11 +13,11 @@
 #define WEFT_ROUTE_H
 
 #include "answer.h"
-#include "decap.h"
 #include "frame.h"
 #include "mss.h"
 #include "punt.h"
 #include "send.h"
+#include "straggler.h"
 
 /* RFC 6890: what is never forwarded, as source or as destination. */
 always_inline int is_routable_ipv4(__be32 address)
@@ -258,10 +258,13 @@ __noinline int route_from_underlay(struct __sk_buff *skb, struct frame *f, const
 				   __u32 flags)
 {
 	const struct ethernet *eth;
+	struct settings_row *setting;
 	struct routing r = {};
 	enum verdict why;
+	__u32 zero = 0;
 
-	if (!f || !t)
+	setting = bpf_map_lookup_elem(&settings, &zero);
+	if (!f || !t || !setting)
 		return WEFT_DROP;
 	eth = inner_ethernet(skb, t);
 	if ((const void *)(eth + 1) > (void *)(long)skb->data_end)
@@ -279,20 +282,23 @@ __noinline int route_from_underlay(struct __sk_buff *skb, struct frame *f, const
 		return punt(skb, f, PUNT_GLEAN, 0);
 	if (exceeds(skb, t, r.way->mtu, r.header_octets))
 		return punt(skb, f, r.may_fragment ? PUNT_FRAGMENT : PUNT_TOO_BIG, r.way->mtu);
-	if (r.way->kind == TARGET_GROUP && !(flags & VNI_IN_GATEWAY) && !is_straggler(r.way))
-		return drop(skb, f, VERDICT_SPLIT_HORIZON);
-	if (r.way->kind == TARGET_GROUP && t->ttl <= 1)
-		return drop(skb, f, VERDICT_TTL_EXCEEDED);
+	if (r.way->kind == TARGET_GROUP) {
+		note_flow(f, eth, (void *)(long)skb->data_end, setting->hash_seed);
+		if (flags & VNI_IN_DSCP_PIPE)
+			f->dscp = 0;
+		/* A gateway sends back to where it came from as well: both ends may be there. */
+		if (!(flags & VNI_IN_GATEWAY) &&
+		    (!is_straggler(r.way) || peer_towards(r.way->target, f->hash) == f->peer))
+			return drop(skb, f, VERDICT_SPLIT_HORIZON);
+		why = may_leave_again(f, t);
+		if (why)
+			return drop(skb, f, why);
+	}
 	why = decapsulate(skb, f, t);
 	if (why)
 		return drop(skb, f, why);
-	if (r.way->kind == TARGET_GROUP) {
-		why = prepare_tunnel(skb, f, t, flags & VNI_IN_DSCP_PIPE);
-		if (why)
-			return drop(skb, f, why);
-		if (!(flags & VNI_IN_GATEWAY))
-			count(VERDICT_FORWARDED_STRAGGLER, 1, f->octets);
-	}
+	if (r.way->kind == TARGET_GROUP && !(flags & VNI_IN_GATEWAY))
+		count(VERDICT_FORWARDED_STRAGGLER, 1, f->octets);
 	if (flags & VNI_IN_MSS_CLAMP)
 		clamp_mss(skb, f, r.way->mtu);
 	return forward(skb, f, r.way);

@@ -10,14 +10,7 @@ import { IPV4_OCTETS } from "../wire/ipv4.ts";
 import { IPV6_OCTETS } from "../wire/ipv6.ts";
 import { UDP_OCTETS } from "../wire/udp.ts";
 import { type Departure, dropped, type Outgoing, toPort } from "./departure.ts";
-import {
-  type Admitted,
-  exceeds,
-  innerOf,
-  puntWhole,
-  type Received,
-  sendStraggler,
-} from "./emergence.ts";
+import { type Admitted, exceeds, follow, innerOf, puntWhole, type Received } from "./emergence.ts";
 import { type Lesson, learn, standing } from "./fdb.ts";
 import { receivers } from "./flood.ts";
 import type { Frame } from "./frame.ts";
@@ -144,7 +137,7 @@ function direct(admitted: Admitted, mac: string, lesson: NamedLesson | null): De
   const found = standing(taught ?? tables.fdb(network.network, mac), nowSeconds);
   if (found?.kind === "group") {
     const isStraggler = found.movedUntilSeconds >= nowSeconds;
-    return isStraggler ? sendStraggler(admitted, found.target) : dropped("split-horizon");
+    return isStraggler ? follow(admitted, found.target) : dropped("split-horizon");
   }
   if (found?.kind === "drop") return dropped("fdb-drop");
   if (found === null && network.unknownUnicast === "drop") return dropped("unknown-unicast");

@@ -44,7 +44,7 @@ export interface HostTables extends Settings {
   networkOfPort(port: number): number | null;
   group(id: number): readonly GroupMember[];
   peer(id: number): Endpoint | null;
-  /** By the peer's tunnel address. */
+  /** By the peer's tunnel address; a way is there as often as its weight says, as in the peer's slots. */
   waysTo(remote: string): readonly Way[];
   /** Where an address of a space is. */
   host(space: number, address: string): Place | null;

@@ -8,9 +8,12 @@ import {
   GATEWAY,
   GROUP,
   LEARNING,
+  MOVED_MACS,
   MTU,
   NARROW,
   ODD_MACS,
+  PASSING_PLACES,
+  passingAddresses,
   ROUTED_PLACES,
   ROUTER,
   ROUTER_MAC,
@@ -170,7 +173,8 @@ function somewhere4(draw: Draw): string {
   return draw.mostly(
     2,
     place,
-    ...[further, further, further, further, "10.1.0.2", "10.1.0.3", "192.0.2.1"],
+    passingAddresses(draw.below(PASSING_PLACES.length))[0] ?? place,
+    ...[further, further, further, "10.1.0.2", "10.1.0.254", "192.0.2.1"],
     draw.of("0.0.0.1", "127.0.0.1", "169.254.1.1", "224.0.0.9", "255.255.255.255"),
   );
 }
@@ -181,7 +185,8 @@ function somewhere6(draw: Draw): string {
   return draw.mostly(
     2,
     place,
-    ...[further, further, further, further, "fd00::2", "fd00::3", "2001:db8::9"],
+    passingAddresses(draw.below(PASSING_PLACES.length))[1] ?? place,
+    ...[further, further, further, "fd00::2", "fd00::fe", "2001:db8::9"],
     draw.of("::1", "::", "fe80::9", "ff02::1", "::ffff:10.1.1.1"),
   );
 }
@@ -275,7 +280,15 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
   const to = draw.mostly(
     3,
     network === ROUTER ? ROUTER_MAC : draw.mostly(3, receiver.mac, GATEWAY),
-    ...[draw.of(...ODD_MACS), ROUTER_MAC, NOBODY, PEERS[0].mac, PORTS[3]],
+    ...[
+      draw.of(...ODD_MACS),
+      draw.of(...MOVED_MACS),
+      draw.of(...MOVED_MACS),
+      ROUTER_MAC,
+      NOBODY,
+      PEERS[0].mac,
+      PORTS[3],
+    ],
     ...([BROADCAST, stationMac(draw.below(STATIONS))] as const),
   );
   const from = draw.mostly(

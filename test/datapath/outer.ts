@@ -12,6 +12,11 @@ export interface Entropy {
   readonly label: number;
 }
 
+/** Of a frame that this host sends on: what it has left to live. */
+interface Onward extends Entropy {
+  readonly ttl?: number;
+}
+
 /** What of the hash is on the wire. */
 export function entropyOf({ encapsulation, family }: Peer, outer: Uint8Array): Entropy {
   const view = new DataView(outer.buffer, outer.byteOffset);
@@ -23,20 +28,27 @@ export function entropyOf({ encapsulation, family }: Peer, outer: Uint8Array): E
   };
 }
 
-/** `frame` on its way to a workload behind `peer`. */
-export function expected(peer: Peer, frame: Uint8Array, tos: number, entropy: Entropy): Uint8Array {
+/** `frame` on its way to a workload, or a router, behind `peer`. */
+export function expected(
+  peer: Peer,
+  frame: Uint8Array,
+  tos: number,
+  entropy: Onward,
+  vni: number = NETWORK,
+): Uint8Array {
   const { encapsulation, family, address } = peer;
+  const ttl = entropy.ttl ?? 64;
   const shim =
     encapsulation === "vxlan"
-      ? udp(entropy.port, 4789, join(vxlan(NETWORK), frame))
-      : join(nvgre(NETWORK, 0x2000, 0x6558, entropy.flowId), frame);
+      ? udp(entropy.port, 4789, join(vxlan(vni), frame))
+      : join(nvgre(vni, 0x2000, 0x6558, entropy.flowId), frame);
   const protocol = encapsulation === "vxlan" ? 17 : 47;
   const ends = { from: LOCAL[family], to: address };
   return family === "ipv4"
-    ? ethernet(WIRE, 0x0800, ip4({ ...ends, protocol, tos, fragment: 0x4000, ttl: 64 }, shim))
+    ? ethernet(WIRE, 0x0800, ip4({ ...ends, protocol, tos, fragment: 0x4000, ttl }, shim))
     : ethernet(
         WIRE,
         0x86dd,
-        ip6({ ...ends, next: protocol, class: tos, label: entropy.label, hops: 64 }, shim),
+        ip6({ ...ends, next: protocol, class: tos, label: entropy.label, hops: ttl }, shim),
       );
 }
