@@ -22,7 +22,7 @@ export function buildFlows(): string {
 
 export const FLOWS = 60;
 /** Packets a second, each way. */
-const RATE = 12_000;
+export const RATE = 12_000;
 const RATE_MIN = 10_000;
 const PORT = 20_000;
 
