@@ -72,7 +72,7 @@ function admit(admitted: Admitted): Judgement {
   const mac = formatMac(destination);
   if (network.isRouter) {
     if (mac !== (tables.routerMac ?? ZERO_MAC)) return ended("router-mac");
-    return { ...routeFromUnderlay(admitted), lesson: null };
+    return { ...routeFromUnderlay(admitted, network.isGateway), lesson: null };
   }
   const lesson = lessonOf(admitted);
   const beside = lesson?.verdict ? { [lesson.verdict]: 1 } : {};
@@ -128,9 +128,12 @@ function lessonOf(admitted: Admitted): NamedLesson | null {
 
 /** Where the inner frame goes, by its destination's MAC: to ports of this host, and to a tunnel only what has moved. */
 function direct(admitted: Admitted, mac: string, lesson: NamedLesson | null): Departure {
-  const { tables, nowSeconds, network } = admitted;
-  if (mac === (tables.gatewayMac ?? ZERO_MAC))
-    return network.isGateway ? routeFromUnderlay(admitted) : dropped("not-gateway");
+  const { tables, nowSeconds, network, admission } = admitted;
+  if (mac === (tables.gatewayMac ?? ZERO_MAC)) {
+    // Another weft host means this one; whoever has no gateway of his own means one of us.
+    const isMeant = network.isGateway || !admission.dscpKeep;
+    return isMeant ? routeFromUnderlay(admitted, true) : dropped("not-gateway");
+  }
   if (mac === (tables.routerMac ?? ZERO_MAC)) return puntWhole(admitted, "gateway", 0);
   // Who writes to himself is known by then.
   const taught = lesson?.mac === mac ? lesson.station : null;

@@ -17,7 +17,8 @@ import type { Place } from "./host-tables.ts";
 import { clampMss } from "./mss.ts";
 import { consult } from "./route.ts";
 
-export function routeFromUnderlay(admitted: Admitted): Departure {
+/** `isGateway`: this host is the sender's gateway. */
+export function routeFromUnderlay(admitted: Admitted, isGateway: boolean): Departure {
   const { frame, tables, tunnel, network, nowSeconds } = admitted;
   const { space } = network;
   const found = consult({ frame, at: tunnel.innerAt, space, tables }, nowSeconds);
@@ -29,16 +30,16 @@ export function routeFromUnderlay(admitted: Admitted): Departure {
   if (place.kind === "gateway" || place.kind === "glean") return puntWhole(admitted, place.kind, 0);
   if (exceeds(frame, tunnel, place.mtu, headerOctets))
     return puntWhole(admitted, mayFragment ? "fragment" : "too-big", place.mtu);
-  return goOn(admitted, place);
+  return goOn(admitted, place, isGateway);
 }
 
-function goOn(admitted: Admitted, place: Place): Departure {
+function goOn(admitted: Admitted, place: Place, isGateway: boolean): Departure {
   const { tables, network, nowSeconds } = admitted;
   const flow = flowAgain(admitted);
   const ttl = ttlAgain(admitted);
   const isAgain = place.kind === "group";
   // A gateway sends back to where it came from as well: both ends may be there.
-  const isStraggler = isAgain && !network.isGateway;
+  const isStraggler = isAgain && !isGateway;
   const isMoved = place.movedUntilSeconds >= nowSeconds;
   if (isStraggler && (!isMoved || isBack(admitted, place.target, flow)))
     return dropped("split-horizon");

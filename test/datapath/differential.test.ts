@@ -143,7 +143,7 @@ function writePassing(): void {
         mac: mac(place.mac ?? "00:00:00:00:00:00"),
         freshUntilNs: untilNs(place),
       });
-      twin.place(ROUTER, address, { ...place, ...lifeOf(place) });
+      twin.place(ROUTER, address, { ...place, ...lifeOf(place), isShared: false });
     }
 }
 
