@@ -7,6 +7,7 @@
 #include "flood.h"
 #include "guard.h"
 #include "learn.h"
+#include "resolve.h"
 #include "route.h"
 #include "send.h"
 
@@ -45,6 +46,7 @@ always_inline int depart(struct __sk_buff *skb, struct frame *f, struct attach_r
 	struct port_row *out;
 	enum verdict why;
 	__u32 target;
+	int fate;
 
 	f->vxlan_port = bpf_htons(setting->vxlan_port);
 	f->port = row->port;
@@ -56,6 +58,8 @@ always_inline int depart(struct __sk_buff *skb, struct frame *f, struct attach_r
 		return drop(skb, f, VERDICT_TAGGED);
 	expose(skb);
 	why = guard(skb, f, row, setting->hash_seed);
+	if (why == VERDICT_TOO_BIG)
+		return refuse_size(skb, f, row->mtu);
 	if (why)
 		return drop(skb, f, why);
 	if (row->flags & ATTACH_DSCP_PIPE)
@@ -65,6 +69,9 @@ always_inline int depart(struct __sk_buff *skb, struct frame *f, struct attach_r
 		why = hear(skb, f, row, setting);
 		if (why)
 			return leave(skb, f, why, WEFT_DROP);
+		fate = resolve(skb, f, row);
+		if (fate != WEFT_UNDECIDED)
+			return fate;
 	}
 
 	eth = (void *)(long)skb->data;
@@ -78,6 +85,8 @@ always_inline int depart(struct __sk_buff *skb, struct frame *f, struct attach_r
 
 	where.network = f->network;
 	__builtin_memcpy(where.mac, eth->destination, 6);
+	if ((row->flags & ATTACH_MSS_CLAMP) && f->protocol == PROTOCOL_TCP)
+		clamp_mss(skb, f, row->mtu);
 	found = fdb_find(&where);
 	if (!found) {
 		if (row->flags & ATTACH_UNKNOWN_DROP)

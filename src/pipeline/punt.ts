@@ -1,8 +1,8 @@
 /**
- * To the agent, what a program cannot do: the twin of datapath/lib/punt.h. The frame goes as it came, with a trailer
- * behind it that says where it was and why.
+ * To the agent, what a program cannot do: the twin of datapath/lib/punt.h. The frame goes as it came, with a header in
+ * front of it that says where it was and why.
  */
-import { PUNT_REASON, TRAILER_MAGIC } from "../rows/abi.generated.ts";
+import { LIMIT, PUNT_REASON, TRAILER_MAGIC } from "../rows/abi.generated.ts";
 import { pack } from "../rows/pack.ts";
 import { type Departure, dropped, type Outbound } from "./departure.ts";
 
@@ -39,15 +39,16 @@ export function punt(
   nowSeconds: number,
 ): Departure {
   if (tables.agentHeardUntilSeconds < nowSeconds) return dropped("punt-unheard");
-  if (tables.spentUntilSeconds("punt", cause.owner) > nowSeconds) return dropped("punt-limited");
+  const ahead = tables.spentUntilSeconds("punt", cause.owner) - nowSeconds;
+  if (ahead > 0 && ahead >= LIMIT.PUNT_BURST_NS / 1e9) return dropped("punt-limited");
   const { port, peer, network, space, owner, mtu, innerAt } = cause;
-  const trailer = pack("puntTrailer", {
+  const header = pack("puntHeader", {
     ...{ magic: TRAILER_MAGIC.PUNT_MAGIC, reason: REASONS[cause.reason] },
     ...{ port, peer, network, space, owner, mtu, innerAt },
   });
-  const octets = new Uint8Array(frame.wireOctets + trailer.length);
-  octets.set(frame.payloadAt(0, frame.wireOctets));
-  octets.set(trailer, frame.wireOctets);
+  const octets = new Uint8Array(header.length + frame.wireOctets);
+  octets.set(header);
+  octets.set(frame.payloadAt(0, frame.wireOctets), header.length);
   return {
     verdict: "punted",
     beside: {},
