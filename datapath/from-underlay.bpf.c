@@ -131,9 +131,10 @@ int from_underlay(struct __sk_buff *skb)
 	/* Where to? Looked up before the headers come off, so that what is dropped is dropped whole. */
 	if (!(eth->destination[0] & 1)) {
 		if (same_mac(eth->destination, setting->gateway_mac)) {
-			if (!(network->flags & VNI_IN_GATEWAY))
+			/* Another weft host means this one; whoever has no gateway of his own means one of us. */
+			if (!(network->flags & VNI_IN_GATEWAY) && (admission->flags & ADMIT_DSCP_KEEP))
 				return drop(skb, &f, VERDICT_NOT_GATEWAY);
-			return route_from_underlay(skb, &f, &t, network->flags);
+			return route_from_underlay(skb, &f, &t, network->flags | VNI_IN_GATEWAY);
 		}
 		if (same_mac(eth->destination, setting->router_mac))
 			return punt(skb, &f, PUNT_GATEWAY, 0);

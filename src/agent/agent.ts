@@ -23,8 +23,8 @@ import type { IdBook, Row, RowParts, RowsChange } from "../rows/rows.ts";
 import { readCounters, readEventsLost } from "./counters.ts";
 import { Datapath } from "./datapath.ts";
 import type { DeviceError, Kernel } from "./devices.ts";
-import { Endpoints } from "./endpoints.ts";
-import { EventNames, sightingOf } from "./events.ts";
+import { Endpoints, type Question } from "./endpoints.ts";
+import { EventNames, sightingsAmong } from "./events.ts";
 import type { IntentReader } from "./intent-reader.ts";
 import { IntentSource, type Wanted } from "./intent-source.ts";
 import { isLostUplink, type Problem, problemOf } from "./problem.ts";
@@ -110,8 +110,11 @@ export class Agent {
     this.#source = new IntentSource(config, reader, { parts: state.parts, ids: this.#ids });
     this.#state = new StateFile(config.stateDirectory);
     this.#reconciler = new Reconciler(opened.kernel, config.freshSeconds * 1000);
-    const hosts = opened.kernel.datapath.map("host");
-    this.#endpoints = new Endpoints(config.host, hosts, () => this.#rows);
+    this.#endpoints = new Endpoints(
+      config.host,
+      opened.kernel.datapath.map("host"),
+      () => this.#rows,
+    );
     this.#streams = new EventStreams(config.host, {
       retraced: (): void => this.#retrace(),
       eventsLost: (): number => readEventsLost(opened.kernel.datapath),
@@ -247,16 +250,18 @@ export class Agent {
   }
 
   #deliver(samples: readonly Uint8Array[]): void {
-    const told = samples.filter((sample) => {
-      const seen = sightingOf(sample);
-      if (seen) this.#slow?.sighted(seen.port, seen.headers);
-      return seen === null;
-    });
+    for (const { port, frame } of sightingsAmong(samples))
+      this.#ask(this.#endpoints.seenAt(port, frame));
     if (this.#streams.followed && !this.#named) {
       this.#streams.names = new EventNames(this.#rows);
       this.#named = true;
     }
-    this.#streams.deliver(told);
+    this.#streams.deliver(samples);
+  }
+
+  /** Of endpoints, by the slow path. */
+  #ask(questions: readonly Question[]): void {
+    this.#slow?.send(questions);
   }
 
   /** Looks at the intent when nobody writes to it any more; true if there are other rows. */
@@ -273,11 +278,11 @@ export class Agent {
   /** What has to be looked at now and then; true if there are other rows. */
   async #tick(): Promise<boolean> {
     this.#listen();
-    this.#slow?.send(this.#endpoints.wake());
     this.#streams.tellLost();
     const swept = this.#kernel.datapath.sweep();
     if (!swept.ok) log("error", "old flood lists are not removed", { ...swept.error });
     this.#sweepLearned();
+    this.#ask(this.#endpoints.wake());
     await this.#shortenState();
     return this.#reload(await this.#source.readChanged());
   }
@@ -362,6 +367,11 @@ export class Agent {
     return {
       status: (): object => this.#status(),
       counters: (): object => readCounters(this.#kernel.datapath, this.#config.host, this.#rows),
+      endpoints: (): object => ({
+        host: this.#config.host,
+        endpoints: this.#endpoints.list(),
+        refused: this.#endpoints.refusals,
+      }),
       streams: this.#streams,
       portIds: (names: readonly string[]): readonly number[] | { unknown: string } => {
         const { idsByName } = this.#ids.ports;

@@ -10,6 +10,8 @@ const SECTIONS = ["What it means", "How to confirm it", "What to change"];
 /** Up to these the frame went on. */
 const PASSED = VERDICTS.indexOf("passed");
 const LAST_FORWARDING = VERDICTS.indexOf("passed-shared");
+/** And with these. */
+const FORWARDING: ReadonlySet<string> = new Set(["answered", "punted"]);
 /** What no program leaves with: the frame has another verdict, too. */
 const BESIDE: ReadonlySet<string> = new Set([
   "replica-failed",
@@ -17,6 +19,15 @@ const BESIDE: ReadonlySet<string> = new Set([
   "moved",
   "learn-refused",
   "learn-full",
+  "icmp-sent",
+  "icmp-limited",
+  "forwarded-straggler",
+  "neighbour-miss",
+  "neighbour-own",
+  "neighbour-unicast",
+  "neighbour-expired",
+  "mss-clamped",
+  "discovered",
 ]);
 const PLACES = [
   "from a port",
@@ -30,7 +41,9 @@ const files = globSync("docs/operations/*.md").sort();
 const index = read("docs/operations/README.md");
 
 function fateOf(number: number): string {
-  if (BESIDE.has(VERDICTS[number] ?? "")) return "counted beside the frame's own";
+  const name = VERDICTS[number] ?? "";
+  if (BESIDE.has(name)) return "counted beside the frame's own";
+  if (FORWARDING.has(name)) return "forwarded";
   if (number > LAST_FORWARDING) return "dropped";
   return number < PASSED ? "forwarded" : "passed on";
 }
