@@ -3,9 +3,11 @@
  * tcx ingress of the host side of every port: everything that a workload sends. Nothing goes on to the
  * host's own stack: each frame is delivered, encapsulated, flooded or dropped, and counted.
  */
+#include "lib/answer.h"
 #include "lib/flood.h"
 #include "lib/guard.h"
 #include "lib/learn.h"
+#include "lib/resolve.h"
 #include "lib/route.h"
 #include "lib/send.h"
 
@@ -47,6 +49,7 @@ int from_port(struct __sk_buff *skb)
 	struct port_row *out;
 	__u32 zero = 0, target;
 	enum verdict why;
+	int fate;
 
 	setting = bpf_map_lookup_elem(&settings, &zero);
 	if (!row || !setting)
@@ -61,10 +64,15 @@ int from_port(struct __sk_buff *skb)
 		return drop(skb, &f, VERDICT_TAGGED);
 	expose(skb);
 	why = guard(skb, &f, row, setting->hash_seed);
+	if (why == VERDICT_TOO_BIG)
+		return refuse_size(skb, &f, row->mtu);
 	if (why)
 		return drop(skb, &f, why);
 	if (row->flags & ATTACH_DSCP_PIPE)
 		f.dscp = 0;
+	fate = resolve(skb, &f, row);
+	if (fate != WEFT_UNDECIDED)
+		return fate;
 
 	eth = (void *)(long)skb->data;
 	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
@@ -77,6 +85,8 @@ int from_port(struct __sk_buff *skb)
 
 	where.network = f.network;
 	__builtin_memcpy(where.mac, eth->destination, 6);
+	if ((row->flags & ATTACH_MSS_CLAMP) && f.protocol == PROTOCOL_TCP)
+		clamp_mss(skb, &f, row->mtu);
 	found = fdb_find(&where);
 	if (!found) {
 		if (row->flags & ATTACH_UNKNOWN_DROP)

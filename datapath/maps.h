@@ -38,6 +38,8 @@ enum limit {
 	REPLICAS_MAX = 512,		/* of one list of one network */
 	EVENT_HEADER_OCTETS = 128,
 	EVENTS_OCTETS = 1048576,
+	ANSWERS_PER_SECOND = 100,	/* ICMP errors to one port, in the long run */
+	ANSWERS_BURST = 20,
 	EVENTS_PER_SECOND = 64,		/* of one verdict on one CPU; the rest is counted as lost */
 	VERDICTS_MAX = 256,		/* room for verdicts to come, so that a new one changes no map */
 	VID_UNTAGGED = 0xffff,

@@ -22,7 +22,8 @@ import type { IdBook, Row, RowParts, RowsChange } from "../rows/rows.ts";
 import { readCounters, readEventsLost } from "./counters.ts";
 import { Datapath } from "./datapath.ts";
 import type { DeviceError, Kernel } from "./devices.ts";
-import { EventNames } from "./events.ts";
+import { Endpoints, type Question } from "./endpoints.ts";
+import { EventNames, sightingsAmong } from "./events.ts";
 import type { IntentReader } from "./intent-reader.ts";
 import { IntentSource, type Wanted } from "./intent-source.ts";
 import { isLostUplink } from "./problem.ts";
@@ -73,6 +74,7 @@ export class Agent {
   readonly #reconciler: Reconciler;
   readonly #state: StateFile;
   readonly #revision = new Revision();
+  readonly #endpoints: Endpoints;
   #parts: RowParts = new Map();
   #ids: IdBook;
   /** Parts that no pass has taken up yet; null: any. */
@@ -103,6 +105,11 @@ export class Agent {
     this.#source = new IntentSource(config, reader, { parts: state.parts, ids: this.#ids });
     this.#state = new StateFile(config.stateDirectory);
     this.#reconciler = new Reconciler(opened.kernel, config.freshSeconds * 1000);
+    this.#endpoints = new Endpoints(
+      config.host,
+      opened.kernel.datapath.map("host"),
+      () => this.#rows,
+    );
     this.#streams = new EventStreams(config.host, {
       retraced: (): void => this.#retrace(),
       eventsLost: (): number => readEventsLost(opened.kernel.datapath),
@@ -214,11 +221,18 @@ export class Agent {
   }
 
   #deliver(samples: readonly Uint8Array[]): void {
+    for (const { port, frame } of sightingsAmong(samples))
+      this.#ask(this.#endpoints.seenAt(port, frame));
     if (this.#streams.followed && !this.#named) {
       this.#streams.names = new EventNames(this.#rows);
       this.#named = true;
     }
     this.#streams.deliver(samples);
+  }
+
+  /** Of endpoints, by the slow path. */
+  #ask(questions: readonly Question[]): void {
+    for (const question of questions) log("info", "nobody to ask by", { do: question.do });
   }
 
   /** Looks at the intent when nobody writes to it any more; true if there are other rows. */
@@ -238,6 +252,7 @@ export class Agent {
     const swept = this.#kernel.datapath.sweep();
     if (!swept.ok) log("error", "old flood lists are not removed", { ...swept.error });
     this.#sweepLearned();
+    this.#ask(this.#endpoints.wake());
     await this.#shortenState();
     return this.#reload(await this.#source.readChanged());
   }
@@ -279,6 +294,7 @@ export class Agent {
     this.#revision.change(parts, change?.parts ?? null);
     this.#learnedAgeSeconds = shortestAge(parts);
     this.#named = false;
+    this.#endpoints.changed();
     if (!change) this.#changed = null;
     else for (const part of change.parts) this.#changed?.add(part);
   }
@@ -320,6 +336,11 @@ export class Agent {
     return {
       status: (): object => this.#status(),
       counters: (): object => readCounters(this.#kernel.datapath, this.#config.host, this.#rows),
+      endpoints: (): object => ({
+        host: this.#config.host,
+        endpoints: this.#endpoints.list(),
+        refused: this.#endpoints.refusals,
+      }),
       streams: this.#streams,
       portIds: (names: readonly string[]): readonly number[] | { unknown: string } => {
         const { idsByName } = this.#ids.ports;

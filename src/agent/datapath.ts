@@ -8,6 +8,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { invariant, ok, type Result } from "../base/result.ts";
+import { monotonicNs } from "../io/clock.ts";
 import {
   attachTcxIngress,
   type BpfError,
@@ -39,6 +40,7 @@ import {
 } from "./entries.ts";
 import { type Floods, FloodTable } from "./floods.ts";
 import { inherit, readLayouts, writeLayouts } from "./inheritance.ts";
+import { withMoves } from "./moves.ts";
 
 /** Programs by hook: file, section. */
 const PROGRAMS = {
@@ -227,12 +229,13 @@ export class Datapath {
    */
   apply(wanted: Tables, floods: Floods, touched: Touched | null): Result<Writes, BpfError> {
     const networks = touched?.networks ?? null;
+    const nowNs = monotonicNs();
     const changes = TABLES.map((table) => {
       const [want, have] = [entriesOf(wanted, table), entriesOf(this.#applied, table)];
       const change = touched
         ? diffTouched(want, have, touched.keysByTable.get(table))
         : diffEntries(want, have);
-      return { table, ...change };
+      return { table, ...withMoves(table, change, have, nowNs) };
     });
     let set = 0;
     let removed = 0;

@@ -45,7 +45,24 @@ export function parseEvent(octets: Uint8Array): DatapathEvent {
 
 /** Verdicts up to here, and these, mean that the frame went on. */
 const LAST_FORWARDING = VERDICTS.indexOf("passed-shared");
-const FORWARDING: ReadonlySet<VerdictName> = new Set<VerdictName>(["answered", "punted"]);
+const FORWARDING: ReadonlySet<VerdictName> = new Set<VerdictName>([
+  "answered",
+  "punted",
+  "discovered",
+]);
+
+/** Of frames that show an address of their sender: his port, and their first octets. */
+export function sightingsAmong(
+  samples: readonly Uint8Array[],
+): readonly { readonly port: number; readonly frame: Uint8Array }[] {
+  return samples.flatMap((sample) => {
+    const field = (name: "verdict" | "port" | "capturedOctets"): number =>
+      integerOf("eventRow", sample, name);
+    if (VERDICTS[field("verdict")] !== "discovered") return [];
+    const frame = octetsOf("eventRow", sample, "headers").subarray(0, field("capturedOctets"));
+    return [{ port: field("port"), frame }];
+  });
+}
 
 export const isDrop = (verdict: VerdictName): boolean =>
   VERDICTS.indexOf(verdict) > LAST_FORWARDING && !FORWARDING.has(verdict);

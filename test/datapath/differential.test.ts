@@ -7,14 +7,15 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { fillSlots } from "../../src/agent/slots.ts";
-import { decapsulate } from "../../src/pipeline/decapsulate.ts";
-import type { Outgoing, Tally } from "../../src/pipeline/departure.ts";
-import type { Station } from "../../src/pipeline/fdb.ts";
+import { formatMac } from "../../src/base/mac.ts";
+import type { Departure, Outgoing, Tally } from "../../src/pipeline/departure.ts";
+import { DECLARED, type Station } from "../../src/pipeline/fdb.ts";
 import { Frame } from "../../src/pipeline/frame.ts";
 import { depart } from "../../src/pipeline/from-port.ts";
 import { type Arrival, arrive, type NamedLesson } from "../../src/pipeline/from-underlay.ts";
-import { type PortTables, portTablesOf, type Way } from "../../src/pipeline/port-tables.ts";
-import { tablesOf, type UnderlayTables } from "../../src/pipeline/underlay-tables.ts";
+import type { Way } from "../../src/pipeline/host-tables.ts";
+import { type PortTables, portTablesOf } from "../../src/pipeline/port-tables.ts";
+import { type UnderlayTables, underlayTablesOf } from "../../src/pipeline/underlay-tables.ts";
 import {
   BUCKET_SCOPE,
   FDB_FLAG,
@@ -27,6 +28,7 @@ import { ETHERNET_OCTETS } from "../../src/wire/ethernet.ts";
 import { IPV4_OCTETS } from "../../src/wire/ipv4.ts";
 import { type Packet, packetOf } from "./differential-frames.ts";
 import {
+  GATEWAY,
   LEARNING,
   OVER,
   ROWS,
@@ -63,17 +65,17 @@ class Twin {
 
   constructor() {
     const ways = new Map([...WAYS].map(([remote, list]) => [remote, slotted(list)]));
-    const [ports, underlay] = [portTablesOf(ROWS, ways), tablesOf(ROWS)];
+    const [ports, underlay] = [portTablesOf(ROWS, ways), underlayTablesOf(ROWS, ways)];
     const fdb = (network: number, address: string): Station | null =>
       underlay.fdb(network, address) ?? this.#learned.get(`${network} ${address}`) ?? null;
     this.ports = {
-      ...{ ...ports, fdb },
+      ...{ ...ports, fdb, agentHeardUntilSeconds: 0 },
       spentUntilSeconds: (scope: "port" | "network", id: number) =>
         scope === "port" && id === SPENT_PORT ? Number.POSITIVE_INFINITY : 0,
     };
     const learnedCount = (network: number): number =>
       network === LEARNING ? this.#learned.size : 0;
-    this.underlay = { ...underlay, fdb, learnedCount };
+    this.underlay = { ...underlay, fdb, learnedCount, agentHeardUntilSeconds: 0 };
   }
 
   learn(network: number, address: string, station: Station): void {
@@ -109,7 +111,9 @@ before(() => {
       ...{ target: 1, kind: TARGET_KIND.TARGET_GROUP, flags: FDB_FLAG.FDB_LEARNED },
       freshUntilNs: 1n,
     });
-    twin.learn(LEARNING, stationMac(i), { kind: "group", target: 1, freshUntilSeconds: 0 });
+    twin.learn(LEARNING, stationMac(i), {
+      ...{ kind: "group", target: 1, ...DECLARED, freshUntilSeconds: 0 },
+    });
   }
   rig.set("learned", pack("learnedKey", { network: LEARNING }), { count: OVER });
   heard = rig.listen(...INTERFACES);
@@ -129,11 +133,15 @@ interface Said {
 const whole = (octets: Uint8Array): Said["octets"] => ({ from: 0, text: hex(octets) });
 const nameOf = (port: number): string => SENDERS.find((s) => s.port === port)?.interface ?? "";
 
+/** Where an outgoing frame is heard; null: with the agent. */
+const onOf = (out: Outgoing): string | null =>
+  out.to === "agent" ? null : out.to === "peer" ? "uplink" : nameOf(out.port);
+
 function copiesOf(out: readonly Outgoing[]): Said["copies"] {
   const copies: Record<string, string[]> = {};
   for (const each of out) {
-    const on = each.to === "peer" ? "uplink" : nameOf(each.port);
-    copies[on] = [...(copies[on] ?? []), hex(each.octets)];
+    const on = onOf(each);
+    if (on !== null) copies[on] = [...(copies[on] ?? []), hex(each.octets)];
   }
   return copies;
 }
@@ -144,43 +152,46 @@ const isTypeless = ({ gsoOctets }: Packet, etherType: number): boolean =>
 
 const nowSeconds = (): number => Number(process.hrtime.bigint()) / 1e9;
 
+/** An answer in the terms of a test run; `unchanged`: the frame, if nothing was done to it yet. */
+function saidOf({ verdict, beside, out }: Departure, unchanged: Uint8Array | null): Said {
+  const tally = { ...beside, [verdict]: 1 };
+  const [first] = out;
+  if (first === undefined)
+    return { action: DROP, tally, octets: unchanged && whole(unchanged), copies: {} };
+  if (verdict === "flooded") return { action: DROP, tally, octets: null, copies: copiesOf(out) };
+  const from = first.to === "peer" && first.isByNeighbour ? 12 : 0;
+  const octets = { from, text: hex(first.octets.slice(from)) };
+  return { action: REDIRECT, tally, octets, copies: {} };
+}
+
+/** Said on the last step, when the frame is another already. */
+const LATE: readonly VerdictName[] = ["no-group", "no-peer", "no-port", "no-adjacency"];
+
 function twinOfPort(packet: Packet): Said {
   const frame = frameOf(packet);
-  const { verdict, beside, out } = depart(frame, packet.on, twin.ports, nowSeconds());
-  const [first] = out;
-  if (verdict === "encapsulated" && isTypeless(packet, frame.u16(12)))
-    return { action: DROP, tally: { "encap-failed": 1 }, octets: whole(packet.frame), copies: {} };
-  const tally = { ...beside, [verdict]: 1 };
-  if (verdict === "delivered")
-    return { action: REDIRECT, tally, octets: whole(packet.frame), copies: {} };
-  if (verdict === "encapsulated" && first?.to === "peer") {
-    const from = first.isByNeighbour ? 12 : 0;
-    const octets = { from, text: hex(first.octets.slice(from)) };
-    return { action: REDIRECT, tally, octets, copies: {} };
+  const departure = depart(frame, packet.on, twin.ports, nowSeconds());
+  const isRouted = formatMac(packet.frame) === GATEWAY;
+  if (departure.verdict === "encapsulated" && isTypeless(packet, frame.u16(12))) {
+    const octets = isRouted ? null : whole(packet.frame);
+    return { action: DROP, tally: { "encap-failed": 1 }, octets, copies: {} };
   }
   // What is dropped on its last step may have its outer headers already.
-  const isAsItWas = out.length === 0 && verdict !== "no-adjacency";
-  const octets = isAsItWas ? whole(packet.frame) : null;
-  return { action: DROP, tally, octets, copies: copiesOf(out) };
+  const isAsItWas =
+    departure.verdict !== "no-adjacency" && !(isRouted && LATE.includes(departure.verdict));
+  return saidOf(departure, isAsItWas ? packet.frame : null);
 }
 
 function twinOfUplink(packet: Packet, arrival: Arrival): Said {
-  const { verdict, tunnel, ports, lesson, isUniform } = arrival;
+  const { verdict, tunnel, lesson } = arrival;
   if (verdict === "passed" || verdict === "passed-shared")
     return { action: NEXT, tally: { [verdict]: 1 }, octets: whole(packet.frame), copies: {} };
-  const beside = lesson?.verdict ? { [lesson.verdict]: 1 } : {};
-  const dropped = { action: DROP, tally: { ...beside, [verdict]: 1 }, octets: null, copies: {} };
-  const isOut = ["delivered", "flooded", "no-port", "no-receiver"].includes(verdict);
-  if (!isOut || tunnel?.kind !== "sound") return dropped;
-  const frame = frameOf(packet);
+  const isOut = [...LATE, "delivered", "flooded", "no-receiver", "encapsulated"].includes(verdict);
+  if (tunnel?.kind !== "sound" || !isOut) return saidOf(arrival, null);
   // A runt is grown, which makes one packet of it again.
   const isRunt = packet.frame.length < tunnel.innerAt + ETHERNET_OCTETS + IPV4_OCTETS;
-  if (isTypeless(packet, frame.u16(12)) && !isRunt)
-    return { ...dropped, tally: { ...beside, "decap-failed": 1 } };
-  const inner = decapsulate(frame, tunnel, isUniform);
-  if (verdict === "delivered") return { ...dropped, action: REDIRECT, octets: whole(inner) };
-  const out = ports.map((port): Outgoing => ({ to: "port", port, octets: inner }));
-  return { ...dropped, octets: whole(inner), copies: copiesOf(out) };
+  if (!isTypeless(packet, frameOf(packet).u16(12)) || isRunt) return saidOf(arrival, null);
+  const beside = lesson?.verdict ? { [lesson.verdict]: 1 } : {};
+  return { action: DROP, tally: { ...beside, "decap-failed": 1 }, octets: null, copies: {} };
 }
 
 const frameOf = ({ frame, gsoOctets }: Packet): Frame =>
