@@ -198,7 +198,7 @@ describe("from the agent", () => {
   test("in a port's name: to everybody but that port", () => {
     const heard = rig.listen("port1", "port2", "port3");
     const { delta } = inject(question, { kind: INJECT_KIND.INJECT_FROM_PORT, id: 1 });
-    assert.deepEqual(delta, { flooded: 1 });
+    assert.deepEqual(delta, { flooded: 1, "neighbour-miss": 1 });
     const { port1, port2 = [], port3 } = heard();
     assert.deepEqual([port1, port2.map(hex), port3], [[], [hex(question)], []]);
   });
