@@ -38,6 +38,8 @@ enum limit {
 	REPLICAS_MAX = 512,		/* of one list of one network */
 	EVENT_HEADER_OCTETS = 128,
 	EVENTS_OCTETS = 1048576,
+	ANSWERS_PER_SECOND = 100,	/* ICMP errors to one port, in the long run */
+	ANSWERS_BURST = 20,
 	EVENTS_PER_SECOND = 64,		/* of one verdict on one CPU; the rest is counted as lost */
 	PUNTS_PER_SECOND = 1000,	/* of one owner */
 	PUNT_BURST_NS = 100000000,	/* time in which a budget that was left alone may be spent at once */

@@ -3,9 +3,11 @@
 #ifndef WEFT_DEPARTURE_H
 #define WEFT_DEPARTURE_H
 
+#include "answer.h"
 #include "flood.h"
 #include "guard.h"
 #include "learn.h"
+#include "resolve.h"
 #include "route.h"
 #include "send.h"
 
@@ -42,8 +44,9 @@ always_inline int depart(struct __sk_buff *skb, struct frame *f, struct attach_r
 	struct fdb_row *found;
 	struct ethernet *eth;
 	struct port_row *out;
-	enum verdict why;
 	__u32 target;
+	enum verdict why;
+	int fate;
 
 	f->vxlan_port = bpf_htons(setting->vxlan_port);
 	f->port = row->port;
@@ -55,10 +58,15 @@ always_inline int depart(struct __sk_buff *skb, struct frame *f, struct attach_r
 		return drop(skb, f, VERDICT_TAGGED);
 	expose(skb);
 	why = guard(skb, f, row, setting->hash_seed);
+	if (why == VERDICT_TOO_BIG)
+		return refuse_size(skb, f, row->mtu);
 	if (why)
 		return drop(skb, f, why);
 	if (row->flags & ATTACH_DSCP_PIPE)
 		f->dscp = 0;
+	fate = resolve(skb, f, row);
+	if (fate != WEFT_UNDECIDED)
+		return fate;
 
 	eth = (void *)(long)skb->data;
 	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
@@ -71,6 +79,8 @@ always_inline int depart(struct __sk_buff *skb, struct frame *f, struct attach_r
 
 	where.network = f->network;
 	__builtin_memcpy(where.mac, eth->destination, 6);
+	if ((row->flags & ATTACH_MSS_CLAMP) && f->protocol == PROTOCOL_TCP)
+		clamp_mss(skb, f, row->mtu);
 	found = fdb_find(&where);
 	if (!found) {
 		if (row->flags & ATTACH_UNKNOWN_DROP)

@@ -167,6 +167,12 @@ always_inline void count(enum verdict why, __u32 packets, __u64 octets)
 	}
 }
 
+/* Beside the frame's own verdict. */
+always_inline void beside(const struct frame *f, enum verdict what)
+{
+	count(what, 1, f->octets);
+}
+
 /* Every exit goes through here: a frame with no counted verdict is a bug. @action is for those that go on. */
 always_inline int leave(struct __sk_buff *skb, struct frame *f, enum verdict why, int action)
 {

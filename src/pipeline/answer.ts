@@ -5,10 +5,10 @@ import { type Departure, dropped, type Sound } from "./departure.ts";
 export function answerError(
   _sound: Sound,
   why: VerdictName,
-  mtu: number,
+  _mtu: number,
   _nowSeconds: number,
 ): Departure {
-  return dropped(mtu ? why : "too-big");
+  return dropped(why);
 }
 
 export function answerEcho(_sound: Sound, _nowSeconds: number): Departure {

@@ -1,16 +1,17 @@
 /**
- * A tunnel packet from one who may send it, and what was inside on its further way: the twin of datapath/lib/decap.h.
+ * A tunnel packet from one who may send it, and what was inside on its further way: the twin of datapath/lib/decap.h
+ * and datapath/lib/straggler.h.
  */
-import { invariant } from "../base/result.ts";
 import type { PuntReason } from "../rows/punt-reasons.ts";
 import { ETHER_TYPE, ETHERNET_OCTETS } from "../wire/ethernet.ts";
 import { IPV6_OCTETS } from "../wire/ipv6.ts";
 import { decapsulate } from "./decapsulate.ts";
-import { type Departure, dropped, type Outbound, toGroup } from "./departure.ts";
+import { type Departure, dropped, toGroup } from "./departure.ts";
 import { OUTER_TTL } from "./encapsulate.ts";
+import { pickMember } from "./flow-hash.ts";
 import { Frame } from "./frame.ts";
 import { settleClass } from "./inner-class.ts";
-import { flowOf } from "./inner-flow.ts";
+import { type Flow, flowOf } from "./inner-flow.ts";
 import { punt } from "./punt.ts";
 import type { SoundTunnel } from "./tunnel.ts";
 import type { Admission, ReceivingNetwork, UnderlayTables } from "./underlay-tables.ts";
@@ -55,40 +56,48 @@ export function innerOf(admitted: Admitted): Frame | null {
   return new Frame(octets, { wireOctets: octets.length, segmentOctets: frame.segmentOctets });
 }
 
-/** `inner` is to leave by a tunnel again. The outer TTL goes on where it was, so that no disagreement makes a loop. */
-export function outboundAgain({ tables, tunnel }: Admitted, inner: Frame): Outbound {
-  const flow = flowOf(inner, tables.hashSeed);
-  invariant(flow !== null, "what came out of a tunnel has the header of its type");
-  return { frame: inner, tables, flow, ttl: Math.min(tunnel.ttl - 1, OUTER_TTL) };
-}
-
-/** For an endpoint that was here a moment ago, and whose sender does not know yet that it is not. */
-export function sendStraggler(admitted: Admitted, group: number): Departure {
-  if (admitted.tunnel.ttl <= 1) return dropped("ttl-exceeded");
-  const inner = innerOf(admitted);
-  if (inner === null) return dropped("decap-failed");
-  const sent = toGroup(outboundAgain(admitted, inner), group, false);
-  return { ...sent, beside: { ...sent.beside, "forwarded-straggler": 1 } };
-}
-
-/** To the agent with its outer headers; the inner class is settled by then. */
-export function puntWhole(admitted: Admitted, reason: PuntReason, mtu: number): Departure {
-  const { frame, tables, tunnel, network, peer, nowSeconds } = admitted;
+/** Still with its outer headers, and of the inner class that it leaves with. */
+function settled(admitted: Admitted): Frame {
+  const { frame, tunnel } = admitted;
   const { wireOctets, segmentOctets } = frame;
   const octets = frame.payloadAt(0, wireOctets).slice();
   const inner = new DataView(octets.buffer, tunnel.innerAt);
   settleClass(inner, tunnel.trafficClass, isUniform(admitted));
-  return punt(
-    { frame: new Frame(octets, { wireOctets, segmentOctets }), tables },
-    { ...{ reason, mtu, peer, port: 0, innerAt: tunnel.innerAt }, ...ownersOf(network) },
-    nowSeconds,
-  );
+  return new Frame(octets, { wireOctets, segmentOctets });
 }
 
-const ownersOf = ({
-  network,
-  space,
-  owner,
-}: ReceivingNetwork): Pick<ReceivingNetwork, "network" | "space" | "owner"> => ({
-  ...{ network, space, owner },
-});
+/** What its next outer header says of the inner frame, if it leaves by a tunnel again. */
+export function flowAgain(admitted: Admitted): Flow {
+  const { tables, tunnel, network } = admitted;
+  const flow = flowOf(settled(admitted), tunnel.innerAt, tables.hashSeed);
+  return network.dscp === "pipe" ? { ...flow, trafficClass: flow.trafficClass & 3 } : flow;
+}
+
+/** Whether a group leads to the host that the frame came from. */
+export function isBack({ tables, peer }: Admitted, group: number, { hash }: Flow): boolean {
+  const members = tables.group(group);
+  return members[pickMember(hash, members.length)]?.peer === peer;
+}
+
+/** The outer TTL goes on where it was, so that no disagreement makes a loop. */
+export const ttlAgain = ({ tunnel }: Admitted): number => Math.min(tunnel.ttl - 1, OUTER_TTL);
+
+/** The inner frame to where its endpoint has gone, for a sender who does not know yet. */
+export function follow(admitted: Admitted, group: number): Departure {
+  const flow = flowAgain(admitted);
+  if (isBack(admitted, group, flow)) return dropped("split-horizon");
+  const ttl = ttlAgain(admitted);
+  if (ttl < 1) return dropped("ttl-exceeded");
+  const frame = innerOf(admitted);
+  if (frame === null) return dropped("decap-failed");
+  const sent = toGroup({ frame, tables: admitted.tables, flow, ttl }, group, false);
+  return sent.out.length > 0 ? { ...sent, beside: { "forwarded-straggler": 1 } } : sent;
+}
+
+/** To the agent with its outer headers. */
+export function puntWhole(admitted: Admitted, reason: PuntReason, mtu: number): Departure {
+  const { tables, tunnel, peer, nowSeconds } = admitted;
+  const { network, space, owner } = admitted.network;
+  const cause = { reason, port: 0, peer, network, space, owner, mtu, innerAt: tunnel.innerAt };
+  return punt({ frame: settled(admitted), tables }, cause, nowSeconds);
+}

@@ -2,7 +2,7 @@
  * The next frame of a routed packet: the twin of the second half of datapath/lib/route.h. A packet that came from a port
  * or out of a tunnel; its frame is whole, without outer headers.
  */
-import { checksumOf } from "../wire/checksum.ts";
+import { replaceWord } from "../wire/checksum.ts";
 import { ETHER_TYPE, ETHERNET_OCTETS } from "../wire/ethernet.ts";
 import { type Departure, macOctets, type Outbound, toGroup, toPort } from "./departure.ts";
 import { Frame } from "./frame.ts";
@@ -36,9 +36,6 @@ function age(frame: DataView): void {
     return;
   }
   const word = frame.getUint16(ip + 8);
-  const now = word - 0x0100;
-  // RFC 1624 equation 3, so that a wrong sum stays as wrong as it was.
-  const sum = (~frame.getUint16(ip + 10) & 0xffff) + (~word & 0xffff) + now;
-  frame.setUint16(ip + 8, now);
-  frame.setUint16(ip + 10, checksumOf(sum));
+  frame.setUint16(ip + 8, word - 0x0100);
+  frame.setUint16(ip + 10, replaceWord(frame.getUint16(ip + 10), word, word - 0x0100));
 }

@@ -3,7 +3,6 @@
  * Leaves out: counters, a tag beside the frame, and what the kernel may refuse.
  */
 import { formatMac, isGroupMac } from "../base/mac.ts";
-import { invariant } from "../base/result.ts";
 import { answerEcho, answerError } from "./answer.ts";
 import { type Departure, dropped, type Sound, toGroup, toPort } from "./departure.ts";
 import { OUTER_TTL } from "./encapsulate.ts";
@@ -31,8 +30,7 @@ export function depart(
   const sent = { frame, row, tables };
   const why = refusalOf(sent);
   if (why !== null) return dropped(why);
-  const flow = flowOf(frame, tables.hashSeed);
-  invariant(flow !== null, "the guards let through what has no header");
+  const flow = flowOf(frame, 0, tables.hashSeed);
   const trafficClass = row.dscp === "pipe" ? flow.trafficClass & 3 : flow.trafficClass;
   return direct({ ...sent, flow: { ...flow, trafficClass }, ttl: OUTER_TTL }, nowSeconds);
 }

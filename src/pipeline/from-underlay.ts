@@ -10,14 +10,7 @@ import { IPV4_OCTETS } from "../wire/ipv4.ts";
 import { IPV6_OCTETS } from "../wire/ipv6.ts";
 import { UDP_OCTETS } from "../wire/udp.ts";
 import { type Departure, dropped, type Outgoing, toPort } from "./departure.ts";
-import {
-  type Admitted,
-  exceeds,
-  innerOf,
-  puntWhole,
-  type Received,
-  sendStraggler,
-} from "./emergence.ts";
+import { type Admitted, exceeds, follow, innerOf, puntWhole, type Received } from "./emergence.ts";
 import { type Lesson, learn, standing } from "./fdb.ts";
 import { receivers } from "./flood.ts";
 import type { Frame } from "./frame.ts";
@@ -79,7 +72,7 @@ function admit(admitted: Admitted): Judgement {
   const mac = formatMac(destination);
   if (network.isRouter) {
     if (mac !== (tables.routerMac ?? ZERO_MAC)) return ended("router-mac");
-    return { ...routeFromUnderlay(admitted), lesson: null };
+    return { ...routeFromUnderlay(admitted, network.isGateway), lesson: null };
   }
   const lesson = lessonOf(admitted);
   const beside = lesson?.verdict ? { [lesson.verdict]: 1 } : {};
@@ -135,11 +128,11 @@ function lessonOf(admitted: Admitted): NamedLesson | null {
 
 /** Where the inner frame goes, by its destination's MAC: to ports of this host, and to a tunnel only what has moved. */
 function direct(admitted: Admitted, mac: string, lesson: NamedLesson | null): Departure {
-  const { tables, nowSeconds, network } = admitted;
+  const { tables, nowSeconds, network, admission } = admitted;
   if (mac === (tables.gatewayMac ?? ZERO_MAC)) {
     // Another weft host means this one; whoever has no gateway of his own means one of us.
-    if (!network.isGateway && admitted.admission.dscpKeep) return dropped("not-gateway");
-    return routeFromUnderlay({ ...admitted, network: { ...network, isGateway: true } });
+    const isMeant = network.isGateway || !admission.dscpKeep;
+    return isMeant ? routeFromUnderlay(admitted, true) : dropped("not-gateway");
   }
   if (mac === (tables.routerMac ?? ZERO_MAC)) return puntWhole(admitted, "gateway", 0);
   // Who writes to himself is known by then.
@@ -147,7 +140,7 @@ function direct(admitted: Admitted, mac: string, lesson: NamedLesson | null): De
   const found = standing(taught ?? tables.fdb(network.network, mac), nowSeconds);
   if (found?.kind === "group") {
     const isStraggler = found.movedUntilSeconds >= nowSeconds;
-    return isStraggler ? sendStraggler(admitted, found.target) : dropped("split-horizon");
+    return isStraggler ? follow(admitted, found.target) : dropped("split-horizon");
   }
   if (found?.kind === "drop") return dropped("fdb-drop");
   if (found === null && network.unknownUnicast === "drop") return dropped("unknown-unicast");

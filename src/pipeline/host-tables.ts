@@ -31,6 +31,8 @@ export interface Place extends Destination {
   readonly freshUntilSeconds: number | null;
   /** Was behind a port of ours: until then what still comes for it through tunnels is sent on. */
   readonly movedUntilSeconds: number;
+  /** Several may have the address: neighbour advertisements override nothing. */
+  readonly isShared: boolean;
 }
 
 export type Settings = Omit<SettingsRow, "table">;
@@ -111,4 +113,8 @@ export function hostTablesOf(rows: readonly Row[], waysByRemote: WaysByRemote): 
   };
 }
 
-const placeOf = (row: Destination): Place => ({ ...row, ...DECLARED });
+const placeOf = (row: Destination): Place => ({
+  ...row,
+  ...DECLARED,
+  isShared: false,
+});

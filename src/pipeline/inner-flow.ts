@@ -20,25 +20,21 @@ export const isPorted = (protocol: number): boolean =>
 export const isIp = (etherType: number): boolean =>
   etherType === ETHER_TYPE.ipv4 || etherType === ETHER_TYPE.ipv6;
 
-/** Of a frame that is long enough for the header that its type announces; else null. */
-export function flowOf(frame: Frame, seed: number): Flow | null {
-  const etherType = frame.u16(ETHERNET_OCTETS - 2);
-  const at = ETHERNET_OCTETS;
-  if (etherType === ETHER_TYPE.ipv4) {
-    if (!frame.reaches(at + IPV4_OCTETS)) return null;
-    return { etherType, trafficClass: frame.u8(at + 1), hash: hashIpv4(frame, seed) };
+/** Of the Ethernet frame at `at`; an IP packet that is shorter than its header counts as none. */
+export function flowOf(frame: Frame, at: number, seed: number): Flow {
+  const etherType = frame.u16(at + ETHERNET_OCTETS - 2);
+  const ip = at + ETHERNET_OCTETS;
+  if (etherType === ETHER_TYPE.ipv4 && frame.reaches(ip + IPV4_OCTETS))
+    return { etherType, trafficClass: frame.u8(ip + 1), hash: hashIpv4(frame, ip, seed) };
+  if (etherType === ETHER_TYPE.ipv6 && frame.reaches(ip + IPV6_OCTETS)) {
+    const trafficClass = (frame.u16(ip) >> 4) & 0xff;
+    return { etherType, trafficClass, hash: hashIpv6(frame, ip, seed) };
   }
-  if (etherType === ETHER_TYPE.ipv6) {
-    if (!frame.reaches(at + IPV6_OCTETS)) return null;
-    const trafficClass = (frame.u16(at) >> 4) & 0xff;
-    return { etherType, trafficClass, hash: hashIpv6(frame, seed) };
-  }
-  return { etherType, trafficClass: 0, hash: hashEthernet(frame, seed) };
+  return { etherType, trafficClass: 0, hash: hashEthernet(frame, at, seed) };
 }
 
 /** Fragments hash without ports, whichever of the datagram they are (RFC 6438 section 3). */
-function hashIpv4(frame: Frame, seed: number): number {
-  const ip = ETHERNET_OCTETS;
+function hashIpv4(frame: Frame, ip: number, seed: number): number {
   const l4 = ip + 4 * (frame.u8(ip) & 0x0f);
   const protocol = frame.u8(ip + 9);
   const isFragment = (frame.u16(ip + 6) & 0x3fff) !== 0;
@@ -48,8 +44,7 @@ function hashIpv4(frame: Frame, seed: number): number {
   return endHash(hash);
 }
 
-function hashIpv6(frame: Frame, seed: number): number {
-  const ip = ETHERNET_OCTETS;
+function hashIpv6(frame: Frame, ip: number, seed: number): number {
   const [source, destination, l4] = [ip + 8, ip + 24, ip + IPV6_OCTETS];
   const protocol = frame.u8(ip + 6);
   const ports = isPorted(protocol) && frame.reaches(l4 + 8) ? frame.u32le(l4) : 0;
@@ -59,6 +54,6 @@ function hashIpv6(frame: Frame, seed: number): number {
   return endHash(mixHash(mixHash(hash, protocol), ports));
 }
 
-function hashEthernet(frame: Frame, seed: number): number {
-  return endHash(mixHash(mixHash(seed, frame.u32le(0)), frame.u32le(6)));
+function hashEthernet(frame: Frame, at: number, seed: number): number {
+  return endHash(mixHash(mixHash(seed, frame.u32le(at)), frame.u32le(at + 6)));
 }

@@ -3,12 +3,22 @@
  * route_from_underlay in datapath/lib/route.h, check by check in its order.
  */
 import { type Departure, dropped } from "./departure.ts";
-import { type Admitted, exceeds, innerOf, outboundAgain, puntWhole } from "./emergence.ts";
+import {
+  type Admitted,
+  exceeds,
+  flowAgain,
+  innerOf,
+  isBack,
+  puntWhole,
+  ttlAgain,
+} from "./emergence.ts";
 import { forward } from "./forward.ts";
+import type { Place } from "./host-tables.ts";
 import { clampMss } from "./mss.ts";
 import { consult } from "./route.ts";
 
-export function routeFromUnderlay(admitted: Admitted): Departure {
+/** `isGateway`: this host is the sender's gateway. */
+export function routeFromUnderlay(admitted: Admitted, isGateway: boolean): Departure {
   const { frame, tables, tunnel, network, nowSeconds } = admitted;
   const { space } = network;
   const found = consult({ frame, at: tunnel.innerAt, space, tables }, nowSeconds);
@@ -20,20 +30,25 @@ export function routeFromUnderlay(admitted: Admitted): Departure {
   if (place.kind === "gateway" || place.kind === "glean") return puntWhole(admitted, place.kind, 0);
   if (exceeds(frame, tunnel, place.mtu, headerOctets))
     return puntWhole(admitted, mayFragment ? "fragment" : "too-big", place.mtu);
-  const isOn = place.kind === "group";
-  if (isOn && !network.isGateway && place.movedUntilSeconds < nowSeconds)
+  return goOn(admitted, place, isGateway);
+}
+
+function goOn(admitted: Admitted, place: Place, isGateway: boolean): Departure {
+  const { tables, network, nowSeconds } = admitted;
+  const flow = flowAgain(admitted);
+  const ttl = ttlAgain(admitted);
+  const isAgain = place.kind === "group";
+  // A gateway sends back to where it came from as well: both ends may be there.
+  const isStraggler = isAgain && !isGateway;
+  const isMoved = place.movedUntilSeconds >= nowSeconds;
+  if (isStraggler && (!isMoved || isBack(admitted, place.target, flow)))
     return dropped("split-horizon");
-  if (isOn && tunnel.ttl <= 1) return dropped("ttl-exceeded");
+  if (isAgain && ttl < 1) return dropped("ttl-exceeded");
   const inner = innerOf(admitted);
   if (inner === null) return dropped("decap-failed");
-  const { flow, ...outbound } = outboundAgain(admitted, inner);
-  const trafficClass = network.dscp === "pipe" ? flow.trafficClass & 3 : flow.trafficClass;
   const clamped = network.mssClamp ? clampMss(inner, place.mtu) : null;
-  const next = forward(
-    { ...outbound, frame: clamped ?? inner, flow: { ...flow, trafficClass } },
-    place,
-  );
-  const straggler = isOn && !network.isGateway ? { "forwarded-straggler": 1 } : {};
-  const beside = { ...next.beside, ...straggler, ...(clamped ? { "mss-clamped": 1 } : {}) };
-  return { ...next, beside };
+  const next = forward({ frame: clamped ?? inner, tables, flow, ttl }, place);
+  const straggler = isStraggler ? { "forwarded-straggler": 1 } : {};
+  const clamp = clamped ? { "mss-clamped": 1 } : {};
+  return { ...next, beside: { ...next.beside, ...straggler, ...clamp } };
 }

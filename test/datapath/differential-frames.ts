@@ -8,9 +8,12 @@ import {
   GATEWAY,
   GROUP,
   LEARNING,
+  MOVED_MACS,
   MTU,
   NARROW,
   ODD_MACS,
+  PASSING_PLACES,
+  passingAddresses,
   ROUTED_PLACES,
   ROUTER,
   ROUTER_MAC,
@@ -162,15 +165,17 @@ function transport(draw: Draw): readonly [protocol: number, body: Uint8Array] {
   }
 }
 
-const ttlOf = (draw: Draw): number => draw.mostly(8, 64, 0, 1, 2, 255);
+const ttlOf = (draw: Draw): number => draw.mostly(12, 64, 0, 1, 2, 255);
 
 function somewhere4(draw: Draw): string {
   const place = `10.1.1.${1 + draw.below(ROUTED_PLACES)}`;
   const further = `10.1.${draw.below(4)}.${draw.of(1, 3, 254, 255, draw.below(256))}`;
+  const sound = draw.of(place, place, `10.1.0.${draw.of(1, 2, 3)}`, "10.1.2.9", "10.1.2.200");
   return draw.mostly(
-    2,
-    place,
-    ...[further, further, further, further, "10.1.0.2", "10.1.0.3", "192.0.2.1"],
+    3,
+    sound,
+    passingAddresses(draw.below(PASSING_PLACES.length))[0] ?? place,
+    ...[further, further, further, "10.1.0.2", "10.1.0.254", "192.0.2.1"],
     draw.of("0.0.0.1", "127.0.0.1", "169.254.1.1", "224.0.0.9", "255.255.255.255"),
   );
 }
@@ -178,10 +183,12 @@ function somewhere4(draw: Draw): string {
 function somewhere6(draw: Draw): string {
   const place = `fd00:1::${(1 + draw.below(ROUTED_PLACES)).toString(16)}`;
   const further = `fd00:${draw.below(4)}::${draw.of(1, 3, 254, 0xffff, draw.below(65_536)).toString(16)}`;
+  const sound = draw.of(place, place, `fd00::${draw.of(1, 2, 3)}`, "fd00:2::9", "fd00:2::9000");
   return draw.mostly(
-    2,
-    place,
-    ...[further, further, further, further, "fd00::2", "fd00::3", "2001:db8::9"],
+    3,
+    sound,
+    passingAddresses(draw.below(PASSING_PLACES.length))[1] ?? place,
+    ...[further, further, further, "fd00::2", "fd00::fe", "2001:db8::9"],
     draw.of("::1", "::", "fe80::9", "ff02::1", "::ffff:10.1.1.1"),
   );
 }
@@ -273,9 +280,17 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
   const receivers = SENDERS.filter((sender) => sender.network === network);
   const receiver = receivers[draw.below(receivers.length)] ?? SENDERS[0];
   const to = draw.mostly(
-    3,
-    network === ROUTER ? ROUTER_MAC : draw.mostly(3, receiver.mac, GATEWAY),
-    ...[draw.of(...ODD_MACS), ROUTER_MAC, NOBODY, PEERS[0].mac, PORTS[3]],
+    network === ROUTER ? 10 : 4,
+    network === ROUTER ? ROUTER_MAC : draw.mostly(4, receiver.mac, GATEWAY),
+    ...[
+      draw.of(...ODD_MACS),
+      draw.of(...MOVED_MACS),
+      draw.of(...MOVED_MACS),
+      ROUTER_MAC,
+      NOBODY,
+      PEERS[0].mac,
+      PORTS[3],
+    ],
     ...([BROADCAST, stationMac(draw.below(STATIONS))] as const),
   );
   const from = draw.mostly(

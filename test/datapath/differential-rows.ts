@@ -180,6 +180,8 @@ const PLACES: readonly Destination[] = [
   somewhere({ kind: "port", target: 3, mac: PORTS[3] }),
   somewhere({ kind: "port", target: 2, mac: PORTS[2], mtu: NARROW }),
   somewhere({ kind: "port", target: 3, mac: PORTS[3], network: OTHER_NETWORK, mtu: NARROW }),
+  somewhere({ kind: "port", target: 1, mac: PORTS[1] }),
+  somewhere({ kind: "port", target: 1, mac: PORTS[1], mtu: NARROW }),
   somewhere({ kind: "glean" }),
   somewhere({ kind: "drop", network: 0 }),
 ];
@@ -324,4 +326,40 @@ export const ROWS: readonly Row[] = [
       { encapsulation: "vxlan", family: "ipv6", members: [{ peer: 8, vni: LEARNING }] },
     ],
   },
+];
+
+/** Until when something holds, of what an agent or the datapath writes and no intent says. */
+export interface Passing {
+  readonly isMoved: boolean;
+  readonly isOver: boolean;
+}
+
+export const MOVED_MACS: readonly [string, ...string[]] = [
+  ...(["02:00:00:00:0c:00", "02:00:00:00:0c:01", "02:00:00:00:0c:02"] as const),
+  ...(["02:00:00:00:0c:03", "02:00:00:00:0c:04"] as const),
+];
+
+/** Who has moved behind a group; the last of them so long ago that nothing is sent on. */
+export const MOVED: readonly (FdbRow & Passing)[] = MOVED_MACS.map((mac, i) => ({
+  ...fdb(mac, "group", [1, 2, 3, 8, 4][i] ?? 1),
+  ...{ isMoved: true, isOver: i === 4 },
+}));
+
+/** Places 10.1.3.N and fd00:3::N. */
+export const PASSING_PLACES: readonly (Destination & Passing)[] = [
+  ...[1, 2, 3, 4].map((target) => ({
+    ...somewhere({ kind: "group", target, mac: stationMac(target) }),
+    ...{ isMoved: true, isOver: false },
+  })),
+  ...[false, true].flatMap((isOver) => [
+    { ...somewhere({ kind: "group", target: 1, byRouter: true }), isMoved: true, isOver },
+    { ...somewhere({ kind: "group", target: 8, byRouter: true }), isMoved: true, isOver },
+    { ...somewhere({ kind: "group", target: 2, byRouter: true }), isMoved: false, isOver },
+    { ...somewhere({ kind: "port", target: 1, mac: PORTS[1] }), isMoved: false, isOver },
+  ]),
+];
+
+export const passingAddresses = (i: number): readonly string[] => [
+  `10.1.3.${i + 1}`,
+  `fd00:3::${(i + 1).toString(16)}`,
 ];

@@ -10,8 +10,6 @@ const SECTIONS = ["What it means", "How to confirm it", "What to change"];
 /** Up to these the frame went on. */
 const PASSED = VERDICTS.indexOf("passed");
 const LAST_FORWARDING = VERDICTS.indexOf("passed-shared");
-/** And with these. */
-const FORWARDING: ReadonlySet<string> = new Set(["answered", "punted"]);
 /** What no program leaves with: the frame has another verdict, too. */
 const BESIDE: ReadonlySet<string> = new Set([
   "replica-failed",
@@ -29,6 +27,8 @@ const BESIDE: ReadonlySet<string> = new Set([
   "mss-clamped",
   "discovered",
 ]);
+/** Of later numbers: the frame went on. */
+const FORWARDED: ReadonlySet<string> = new Set(["answered", "punted"]);
 const PLACES = [
   "from a port",
   "from the underlay",
@@ -41,9 +41,8 @@ const files = globSync("docs/operations/*.md").sort();
 const index = read("docs/operations/README.md");
 
 function fateOf(number: number): string {
-  const name = VERDICTS[number] ?? "";
-  if (BESIDE.has(name)) return "counted beside the frame's own";
-  if (FORWARDING.has(name)) return "forwarded";
+  if (BESIDE.has(VERDICTS[number] ?? "")) return "counted beside the frame's own";
+  if (FORWARDED.has(VERDICTS[number] ?? "")) return "forwarded";
   if (number > LAST_FORWARDING) return "dropped";
   return number < PASSED ? "forwarded" : "passed on";
 }
