@@ -3,7 +3,7 @@
 #ifndef WEFT_DEPARTURE_H
 #define WEFT_DEPARTURE_H
 
-#include "answer.h"
+#include "discover.h"
 #include "flood.h"
 #include "guard.h"
 #include "learn.h"
@@ -44,8 +44,8 @@ always_inline int depart(struct __sk_buff *skb, struct frame *f, struct attach_r
 	struct fdb_row *found;
 	struct ethernet *eth;
 	struct port_row *out;
-	__u32 target;
 	enum verdict why;
+	__u32 target;
 	int fate;
 
 	f->vxlan_port = bpf_htons(setting->vxlan_port);
@@ -64,9 +64,15 @@ always_inline int depart(struct __sk_buff *skb, struct frame *f, struct attach_r
 		return drop(skb, f, why);
 	if (row->flags & ATTACH_DSCP_PIPE)
 		f->dscp = 0;
-	fate = resolve(skb, f, row);
-	if (fate != WEFT_UNDECIDED)
-		return fate;
+
+	if (f->type == ETHERTYPE_ARP || f->protocol == PROTOCOL_ICMPV6) {
+		why = hear(skb, f, row, setting);
+		if (why)
+			return leave(skb, f, why, WEFT_DROP);
+		fate = resolve(skb, f, row);
+		if (fate != WEFT_UNDECIDED)
+			return fate;
+	}
 
 	eth = (void *)(long)skb->data;
 	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
