@@ -29,7 +29,7 @@ export function punt(
 ): Departure {
   if (tables.agentHeardUntilSeconds < nowSeconds) return dropped("punt-unheard");
   const ahead = tables.spentUntilSeconds("punt", cause.owner) - nowSeconds;
-  if (ahead > 0 && ahead >= LIMIT.PUNT_BURST_NS / 1e9) return dropped("punt-limited");
+  if (ahead >= LIMIT.PUNT_BURST_NS / 1e9) return dropped("punt-limited");
   const { port, peer, network, space, owner, mtu, innerAt } = cause;
   const header = pack("puntHeader", {
     ...{ magic: TRAILER_MAGIC.PUNT_MAGIC, reason: REASON_NUMBERS[cause.reason] },
