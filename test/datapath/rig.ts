@@ -86,12 +86,13 @@ export const NEXT = -1;
 export const DROP = 2;
 export const REDIRECT = 7;
 
-export type Hook = "port" | "uplink" | "idle" | "sweep";
+export type Hook = "port" | "uplink" | "idle" | "slow" | "sweep";
 
 const PROGRAMS = {
   port: ["from-port.bpf.o", "from_port"],
   uplink: ["from-underlay.bpf.o", "from_underlay"],
   idle: ["idle-device.bpf.o", "idle_device"],
+  slow: ["from-slow-path.bpf.o", "from_slow_path"],
   sweep: ["sweep.bpf.o", "sweep"],
 } as const;
 
@@ -149,6 +150,7 @@ export class Rig {
     try {
       execFileSync("clang", [
         ...["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"],
+        "-Wno-unused-function",
         ...[`-I/usr/include/${arch}`, `-I${join(ROOT, "datapath")}`],
         ...["-c", join(import.meta.dirname, "stages.bpf.c"), "-o", object],
       ]);
@@ -178,7 +180,6 @@ export class Rig {
     for (const socket of this.#sockets) socket.close();
     for (const link of this.#links) closeBpfFd(link);
     this.#ring?.close();
-    for (const object of this.#objects) object.close();
     execFileSync("umount", [this.#pins]);
     rmdirSync(this.#pins);
     execFileSync("ip", ["netns", "delete", this.#namespace]);
@@ -289,7 +290,20 @@ export class Rig {
 
   /** One frame through a program, as if received on `on`. Every verdict counted is in the answer. */
   run(hook: Hook | Stage, frame: Uint8Array, on: InterfaceName, gsoOctets = 0): Outcome {
-    const fd = this.#program(hook);
+    return this.runLoaded(this.#program(hook), frame, on, gsoOctets);
+  }
+
+  /** A program of a test's own, which shares the maps; its fd. */
+  load(object: string, program: string): number {
+    const loaded = must(loadBpfObject(object, join(this.#pins, "maps")));
+    this.#objects.push(loaded);
+    const fd = loaded.programFds.get(program);
+    assert.ok(fd !== undefined);
+    return fd;
+  }
+
+  /** The same through a program that was loaded. */
+  runLoaded(fd: number, frame: Uint8Array, on: InterfaceName, gsoOctets = 0): Outcome {
     const { action, octets } = must(
       this.inside(() => runProgram(fd, frame, this.ifindex(on), gsoOctets)),
     );
