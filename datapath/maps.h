@@ -305,7 +305,7 @@ struct route_row {
 	__u8 flags;
 	__u8 mac[6];			/* of who has the address; zero: nobody, as of a prefix' next router */
 	__u32 mtu;			/* octets of the largest IP packet on the way there */
-	__u32 zero;
+	__u32 age_seconds;		/* discovered: its life, from the last sign of it */
 	__u64 fresh_until_ns;		/* coarse monotonic time */
 };
 

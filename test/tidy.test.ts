@@ -11,13 +11,24 @@ interface Layer {
   readonly pure: boolean;
 }
 
-const core = ["base", "wire", "rows", "intent", "pipeline", "verify", "plan", "render"];
+const core = [
+  "base",
+  "wire",
+  "rows",
+  "endpoints",
+  "intent",
+  "pipeline",
+  "verify",
+  "plan",
+  "render",
+];
 const edges = ["io", "kernel"];
 
 const layers: Readonly<Record<string, Layer>> = {
   base: { pure: true, imports: [] },
   wire: { pure: true, imports: ["base"] },
   rows: { pure: true, imports: ["base"] },
+  endpoints: { pure: true, imports: ["base", "wire", "rows"] },
   intent: { pure: true, imports: ["base", "rows"], packages: ["zod", "yaml"] },
   pipeline: { pure: true, imports: ["base", "wire", "rows"] },
   verify: { pure: true, imports: ["base", "rows", "intent", "pipeline"] },

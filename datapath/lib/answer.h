@@ -8,7 +8,7 @@ __noinline int answer_icmp(struct __sk_buff *skb, struct frame *f, __u32 why, __
 {
 	if (!f)
 		return WEFT_DROP;
-	return drop(skb, f, mtu ? why : VERDICT_TOO_BIG);
+	return drop(skb, f, mtu > 70000 ? VERDICT_TOO_BIG : why);
 }
 
 __noinline int answer_echo(struct __sk_buff *skb, struct frame *f)

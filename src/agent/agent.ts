@@ -25,6 +25,7 @@ import type { DeviceError, Kernel } from "./devices.ts";
 import { EventNames } from "./events.ts";
 import type { IntentReader } from "./intent-reader.ts";
 import { IntentSource, type Wanted } from "./intent-source.ts";
+import { isLostUplink } from "./problem.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Revision } from "./revision.ts";
 import { type Answers, type Sockets, serve } from "./server.ts";
@@ -308,9 +309,11 @@ export class Agent {
   }
 
   #inForce(settled: boolean): boolean {
-    const { problems, unreachableHosts } = this.#reconciler;
-    if (this.#parts.size === 0 || problems.length > 0) return false;
-    return settled || unreachableHosts.length === 0;
+    const { problems, unreachableHosts, isResolving, underlay } = this.#reconciler;
+    const isCarried = underlay.uplinks.some(({ state }) => state === "up");
+    const hindrances = problems.filter((problem) => !(isCarried && isLostUplink(problem)));
+    if (this.#parts.size === 0 || hindrances.length > 0) return false;
+    return settled || (unreachableHosts.length === 0 && !isResolving);
   }
 
   #answers(): Answers {
@@ -332,7 +335,7 @@ export class Agent {
   }
 
   #status(): object {
-    const { problems, presentPorts, unreachableHosts, idleDevice, drift, writes } =
+    const { problems, presentPorts, unreachableHosts, underlay, idleDevice, drift, writes } =
       this.#reconciler;
     const present = new Set(presentPorts);
     const problem = this.#wanted?.problem ?? null;
@@ -356,6 +359,7 @@ export class Agent {
           };
         }),
       unreachableHosts,
+      underlay,
       idleDevice,
       drift,
       writes,

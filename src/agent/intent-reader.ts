@@ -3,7 +3,7 @@ import { ok, type Result } from "../base/result.ts";
 import { allFindings } from "../intent/compile.ts";
 import type { Finding, Intent } from "../intent/intent.ts";
 import { IntentLoader, type LoadedIntent } from "../intent/load.ts";
-import type { Segment } from "../intent/passes/segments.ts";
+import type { Overlay } from "../intent/passes/locals.ts";
 import { countErrors } from "../intent/report.ts";
 import { SoundIntent } from "../intent/sound-intent.ts";
 import type { IntentFileError, IntentText } from "../io/files.ts";
@@ -13,8 +13,8 @@ export interface ReadIntent {
   readonly intent: Intent;
   readonly findings: readonly Finding[];
   readonly errors: number;
-  /** By network, of an intent without errors. They change with the next `read`. */
-  readonly segments: ReadonlyMap<string, Segment> | null;
+  /** Of an intent without errors. It changes with the next `read`. */
+  readonly overlay: Overlay | null;
   /** Networks whose segments are not those of the intent read before, which had no errors; null: any. */
   readonly changed: ReadonlySet<string> | null;
 }
@@ -50,13 +50,13 @@ export class IntentReader {
     if (!sound || !change || findings.length > 0) return null;
     const changed = sound.change(intent, change);
     if (!changed) return null;
-    return { intent, findings: sound.findings, errors: 0, segments: sound.segments, changed };
+    return { intent, findings: sound.findings, errors: 0, overlay: sound.overlay, changed };
   }
 
   #checkAll({ intent, findings: shape }: LoadedIntent): ReadIntent {
     const findings = allFindings(intent, shape);
     const errors = countErrors(findings);
     this.#sound = errors === 0 ? new SoundIntent(intent) : null;
-    return { intent, findings, errors, segments: this.#sound?.segments ?? null, changed: null };
+    return { intent, findings, errors, overlay: this.#sound?.overlay ?? null, changed: null };
   }
 }

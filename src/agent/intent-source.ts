@@ -86,19 +86,17 @@ export class IntentSource {
   }
 
   /** Null: that cannot be done part by part. */
-  #change({ changed, segments }: ReadIntent): RowsChange | null {
-    return this.#follows && changed && segments ? this.#rows.change(changed, segments) : null;
+  #change({ changed, overlay }: ReadIntent): RowsChange | null {
+    return this.#follows && changed && overlay ? this.#rows.change(changed, overlay) : null;
   }
 
-  #replace(usable: Intent, { segments: checked }: ReadIntent): null {
-    const { sound, segments } = checked
-      ? { sound: usable, segments: checked.values() }
-      : analysisOf(usable);
+  #replace(usable: Intent, { overlay: checked }: ReadIntent): null {
+    const { sound, overlay } = checked ? { sound: usable, overlay: checked } : analysisOf(usable);
     const [fabric] = sound.fabrics.values();
     const self = sound.hosts.get(this.#config.host);
     // The parts that were handed out stay as they are, in case these come to nothing.
     this.#rows = new HostRows(this.#config.host, this.#rows.ids);
-    if (fabric && self) this.#rows.replace(fabric, self, segments);
+    if (fabric && self) this.#rows.replace(fabric, self, overlay);
     return null;
   }
 

@@ -8,13 +8,15 @@ import {
 } from "../base/command.ts";
 import { type Allocation, planNumbers, renderNumbers } from "../intent/allocate.ts";
 import type { Finding } from "../intent/intent.ts";
+import { numberNameOf } from "../intent/numbers.ts";
 import { findNumbersPath, writeText } from "../io/files.ts";
 import { printFindings, readIntent } from "./intent-input.ts";
 
-/** `weft allocate`: numbers for the networks that have none. */
+/** `weft allocate`: numbers for the networks and routers that have none. */
 export const allocate: Command = {
   name: "allocate",
-  summary: "Propose numbers for networks without one; --write records them in numbers.yaml.",
+  summary:
+    "Propose numbers for networks and routers without one; --write records them in numbers.yaml.",
   arguments: ["<path>"],
   options: [
     { flags: "--write", summary: "write numbers.yaml beside the intent" },
@@ -24,7 +26,7 @@ export const allocate: Command = {
     const path = textOf(given, "path") ?? "";
     const input = await readIntent(shell, path);
     if (!input) return EXIT.usage;
-    // A network that cannot be read would look like one that is gone.
+    // What cannot be read would look like one that is gone.
     const blocking = input.findings.filter(blocks);
     if (blocking.length > 0) {
       printFindings(shell.err, blocking);
@@ -57,22 +59,25 @@ async function write(shell: Shell, path: string, plan: Allocation): Promise<Exit
 
 function answerOf(plan: Allocation, written: boolean): Readonly<Record<string, unknown>> {
   return {
-    proposed: plan.proposals.map(({ network, number, from }) => ({
-      network: network.key,
+    proposed: plan.proposals.map(({ of: { kind, key }, number, from }) => ({
+      [kind.toLowerCase()]: key,
       number,
       from,
     })),
-    retired: plan.retired,
+    retired: plan.retired.map(({ number, name }) => {
+      const [, router] = /^router (.*)$/.exec(name) ?? [];
+      return { number, ...(router === undefined ? { network: name } : { router }) };
+    }),
     written,
   };
 }
 
 function print(shell: Shell, plan: Allocation, written: boolean): void {
-  for (const { network, number, from } of plan.proposals)
-    shell.out(`${network.key}\t${number}\t${from}`);
-  for (const { network, number } of plan.retired)
-    shell.out(`${network}\t${number}\trests: the network is gone or has another number`);
+  for (const { of, number, from } of plan.proposals)
+    shell.out(`${numberNameOf(of)}\t${number}\t${from}`);
+  for (const { name, number } of plan.retired)
+    shell.out(`${name}\t${number}\trests: it is gone or has another number`);
   if (plan.proposals.length === 0 && plan.retired.length === 0)
-    shell.out("every network has its number");
+    shell.out("every network and router has its number");
   else if (!written) shell.out("not recorded: --write does");
 }

@@ -8,10 +8,12 @@ import { checkAddresses } from "./passes/addresses.ts";
 import { checkGroups } from "./passes/groups.ts";
 import { checkHosts } from "./passes/hosts.ts";
 import { checkLimits, type Entries } from "./passes/limits.ts";
+import type { Overlay } from "./passes/locals.ts";
 import { checkNames } from "./passes/names.ts";
 import { checkNumbers } from "./passes/numbers.ts";
 import { compileSegments, type Segment } from "./passes/segments.ts";
 import { checkSupport } from "./passes/support.ts";
+import { compileVrfs } from "./passes/vrfs.ts";
 import { countErrors, labelOf, nameOf, sortFindings } from "./report.ts";
 import { soundPartOf, unsoundLabels } from "./sound.ts";
 import type { TextFile } from "./yaml.ts";
@@ -28,7 +30,7 @@ const checks: readonly ((intent: Intent) => readonly Finding[])[] = [
 interface Analysis {
   readonly findings: readonly Finding[];
   readonly sound: Intent;
-  readonly segments: readonly Segment[];
+  readonly overlay: Overlay;
   readonly entriesByHost: ReadonlyMap<string, Entries>;
 }
 
@@ -46,8 +48,11 @@ export function analysisOf(intent: Intent): Analysis {
   const { findings: full, entriesByHost } = checkLimits(before, joined.segments);
   findings.push(...full);
   const sound = soundPartOf(intent, findings);
-  const segments = withoutUnsound(joined.segments, findings);
-  const analysis = { findings: sortFindings(findings), sound, segments, entriesByHost };
+  const segments = new Map(
+    withoutUnsound(joined.segments, findings).map((segment) => [segment.network.key, segment]),
+  );
+  const overlay = { segments, vrfs: compileVrfs(sound, segments) };
+  const analysis = { findings: sortFindings(findings), sound, overlay, entriesByHost };
   analyses.set(intent, analysis);
   return analysis;
 }
@@ -82,12 +87,12 @@ export function compileHost(
   name: string,
   ids: IdBook = emptyIdBook,
 ): { readonly rows: readonly Row[]; readonly ids: IdBook } {
-  const { sound, segments } = analysisOf(intent);
+  const { sound, overlay } = analysisOf(intent);
   const [fabric] = sound.fabrics.values();
   const self = sound.hosts.get(name);
   if (!fabric || !self?.spec.managed) return { rows: [], ids };
   const host = new HostRows(self.key, ids);
-  host.replace(fabric, self, segments);
+  host.replace(fabric, self, overlay);
   return { rows: sortRows([...host.parts.values()].flat()), ids: host.ids };
 }
 

@@ -56,6 +56,8 @@ export const FINDING_CODES = [
   "group-illegal",
   "group-shared",
   "group-mac-shared",
+  // Routers.
+  "unknown-router",
 ] as const;
 
 export type FindingCode = (typeof FINDING_CODES)[number];

@@ -1,23 +1,19 @@
 /**
- * The rows of one host, kept in parts: its own, and each network's. A change of a network makes that network's part
- * anew; a peer's rows come with the first network that is shared with him and go with the last. Ids come from a book
- * and stay with their names (id-book.ts).
+ * The rows of one host, kept in parts: its own, each network's and each router's. A change of a network makes that
+ * network's part anew; a peer's rows come with the first part that has to do with him and go with the last. Ids come
+ * from a book and stay with their names (id-book.ts).
  */
 import { invariant } from "../base/result.ts";
 import { LIMIT } from "../rows/abi.generated.ts";
 import type { IdBook, IdChange, Row, RowParts, RowsChange } from "../rows/rows.ts";
 import { changeIds, giveIds, type OpenIdSpace } from "./id-book.ts";
 import type { Fabric, Host } from "./intent.ts";
-import {
-  groupPeer,
-  hostRows,
-  type Local,
-  localOf,
-  multicastRows,
-  networkRows,
-  peerRows,
-} from "./passes/host-rows.ts";
+import { groupPeer, hostRows, multicastRows, networkRows, peerRows } from "./passes/host-rows.ts";
+import { type Local, localOf, type Overlay } from "./passes/locals.ts";
 import type { Segment } from "./passes/segments.ts";
+import { type LocalVrf, localVrfOf, vrfRows } from "./passes/vrf-rows.ts";
+import type { Vrf } from "./passes/vrfs.ts";
+import type { RemotePeer } from "./passes/ways.ts";
 
 /** The key of the part that is the host's own: no network has it. */
 export const OWN_PART = "";
@@ -28,10 +24,18 @@ interface OpenIdBook extends IdBook {
   readonly groups: OpenIdSpace;
 }
 
+/** What a part is made of. */
+type Piece =
+  | { readonly of: "network"; readonly local: Local }
+  | { readonly of: "router"; readonly local: LocalVrf };
+
+/** The key of a router's part: no network has it. */
+const routerPart = (router: string): string => `router ${router}`;
+
 interface PeerUse {
-  readonly host: Host;
-  /** Networks shared with him. */
-  readonly networks: number;
+  readonly peer: RemotePeer;
+  /** Parts that have to do with his host. */
+  readonly parts: number;
 }
 
 export class HostRows {
@@ -40,7 +44,8 @@ export class HostRows {
   #fabric: Fabric | null = null;
   #self: Host | null = null;
   readonly #parts = new Map<string, readonly Row[]>();
-  readonly #locals = new Map<string, Local>();
+  readonly #pieces = new Map<string, Piece>();
+  #isRouted: boolean = false;
   readonly #usesByPeer = new Map<string, PeerUse>();
   /** Underlay groups, which are peers too, by name in the id book: the networks that flood to them. */
   readonly #networksByGroup = new Map<string, Map<string, Segment>>();
@@ -65,45 +70,57 @@ export class HostRows {
   }
 
   /** All of them anew. */
-  replace(fabric: Fabric, self: Host, segments: Iterable<Segment>): void {
+  replace(fabric: Fabric, self: Host, overlay: Overlay): void {
     this.#fabric = fabric;
     this.#self = self;
-    for (const known of [this.#parts, this.#locals, this.#usesByPeer, this.#networksByGroup])
+    this.#isRouted = overlay.vrfs.size > 0;
+    for (const known of [this.#parts, this.#pieces, this.#usesByPeer, this.#networksByGroup])
       known.clear();
-    for (const segment of segments) this.#put(segment.network.key, localOf(fabric, self, segment));
+    const { segments, vrfs } = overlay;
+    const vrfsByNetwork = vrfsByNetworkOf(overlay);
+    for (const [key, segment] of segments) {
+      const vrf = vrfsByNetwork.get(key) ?? null;
+      const local = localOf(fabric, self, segment, { vrf, vrfs });
+      if (local) this.#put(key, { of: "network", local });
+    }
+    for (const [key, vrf] of vrfs) {
+      const local = localVrfOf(fabric, self, vrf, vrfs);
+      if (local) this.#put(routerPart(key), { of: "router", local });
+    }
     const { ports, peers, groups } = this.#ids;
-    const locals = [...this.#locals.values()];
+    const pieces = [...this.#pieces.values()];
     this.#ids = {
-      ports: giveIds(ports, locals.flatMap(portNames), LIMIT.PORTS_MAX),
+      ports: giveIds(ports, pieces.flatMap(portNames), LIMIT.PORTS_MAX),
       peers: giveIds(
         peers,
         [...this.#usesByPeer.keys(), ...this.#networksByGroup.keys()],
         LIMIT.PEERS_MAX,
       ),
-      groups: giveIds(groups, locals.flatMap(groupNames), LIMIT.GROUPS_MAX),
+      groups: giveIds(groups, pieces.flatMap(groupNames), LIMIT.GROUPS_MAX),
     };
-    for (const [key, local] of this.#locals)
-      this.#parts.set(key, networkRows(self, local, this.#ids));
+    for (const [key, piece] of this.#pieces)
+      this.#parts.set(key, pieceRows(fabric, self, piece, this.#ids));
     this.#parts.set(OWN_PART, this.#ownRows(fabric, self));
   }
 
-  /** Those of `networks` anew, and the host's own if there are others to speak to. `replace` came before. */
-  change(networks: ReadonlySet<string>, segments: ReadonlyMap<string, Segment>): RowsChange {
+  /** Those of `networks` anew, none of which has a router, and the host's own if there are others to speak to. `replace` came before. */
+  change(networks: ReadonlySet<string>, { segments, vrfs }: Overlay): RowsChange {
     const [fabric, self] = [this.#fabric, this.#self];
     invariant(fabric !== null && self !== null, "rows are made before they are changed");
-    const before = [...networks].flatMap((key) => this.#locals.get(key) ?? []);
+    const before = [...networks].flatMap((key) => this.#pieces.get(key) ?? []);
     const peersBefore = new Set(before.flatMap(peerNames));
     for (const key of networks) {
       const segment = segments.get(key);
-      this.#put(key, segment ? localOf(fabric, self, segment) : null);
+      const local = segment && localOf(fabric, self, segment, { vrf: null, vrfs });
+      this.#put(key, local ? { of: "network", local } : null);
     }
-    const after = [...networks].flatMap((key) => this.#locals.get(key) ?? []);
+    const after = [...networks].flatMap((key) => this.#pieces.get(key) ?? []);
     const peers = new Set([...peersBefore, ...after.flatMap(peerNames)]);
     const ids = this.#changeIds(before, after, peers);
     const changed = new Set<string>();
     for (const key of networks) {
-      const local = this.#locals.get(key);
-      if (local) this.#parts.set(key, networkRows(self, local, this.#ids));
+      const piece = this.#pieces.get(key);
+      if (piece) this.#parts.set(key, pieceRows(fabric, self, piece, this.#ids));
       else if (!this.#parts.delete(key)) continue;
       changed.add(key);
     }
@@ -115,14 +132,14 @@ export class HostRows {
   }
 
   #changeIds(
-    before: readonly Local[],
-    after: readonly Local[],
+    before: readonly Piece[],
+    after: readonly Piece[],
     peers: ReadonlySet<string>,
   ): RowsChange["ids"] {
     const { ports, groups, peers: spaceOfPeers } = this.#ids;
     const change = (
       space: OpenIdSpace,
-      names: (local: Local) => readonly string[],
+      names: (piece: Piece) => readonly string[],
       max: number,
     ): IdChange => {
       const come = new Set(after.flatMap(names));
@@ -139,48 +156,85 @@ export class HostRows {
     };
   }
 
-  #put(network: string, local: Local | null): void {
-    for (const { peer, member } of this.#locals.get(network)?.remotes ?? [])
-      this.#use(peer, member.host, -1);
-    for (const { peer, member } of local?.remotes ?? []) this.#use(peer, member.host, 1);
-    this.#putGroup(network, this.#locals.get(network), local);
-    if (local) this.#locals.set(network, local);
-    else this.#locals.delete(network);
+  #put(part: string, piece: Piece | null): void {
+    const before = this.#pieces.get(part) ?? null;
+    for (const peer of peersOf(before).values()) this.#use(peer, -1);
+    for (const peer of peersOf(piece).values()) this.#use(peer, 1);
+    this.#putGroup(part, floodedOf(before), floodedOf(piece));
+    if (piece) this.#pieces.set(part, piece);
+    else this.#pieces.delete(part);
   }
 
-  #putGroup(network: string, before: Local | undefined, after: Local | null): void {
-    const [was, is] = [before, after].map((local) => local?.segment.multicast?.group);
+  #putGroup(part: string, before: Segment | null, after: Segment | null): void {
+    const [was, is] = [before, after].map((segment) => segment?.multicast?.group);
     if (was !== undefined) {
       const users = this.#networksByGroup.get(groupPeer(was));
-      users?.delete(network);
+      users?.delete(part);
       if (users?.size === 0) this.#networksByGroup.delete(groupPeer(was));
     }
     if (is === undefined || !after) return;
     const users = this.#networksByGroup.get(groupPeer(is)) ?? new Map<string, Segment>();
-    this.#networksByGroup.set(groupPeer(is), users.set(network, after.segment));
+    this.#networksByGroup.set(groupPeer(is), users.set(part, after));
   }
 
-  #use(peer: string, host: Host, more: 1 | -1): void {
-    const networks = (this.#usesByPeer.get(peer)?.networks ?? 0) + more;
-    if (networks > 0) this.#usesByPeer.set(peer, { host, networks });
-    else this.#usesByPeer.delete(peer);
+  #use(peer: RemotePeer, more: 1 | -1): void {
+    const parts = (this.#usesByPeer.get(peer.name)?.parts ?? 0) + more;
+    if (parts > 0) this.#usesByPeer.set(peer.name, { peer, parts });
+    else this.#usesByPeer.delete(peer.name);
   }
 
   #ownRows(fabric: Fabric, self: Host): readonly Row[] {
-    const peers = [...this.#usesByPeer].flatMap(([name, { host }]) =>
-      peerRows(self, host, name, this.#ids),
+    const peers = [...this.#usesByPeer.values()].flatMap(({ peer }) =>
+      peerRows(self, peer, this.#isRouted, this.#ids),
     );
     const groups = [...this.#networksByGroup.values()].flatMap((users) => {
       const [any] = users.values();
       return any ? multicastRows(self, any, this.#ids) : [];
     });
-    return [...hostRows(fabric, self), ...peers, ...groups];
+    return [...hostRows(fabric, self, this.#isRouted), ...peers, ...groups];
   }
 }
 
-const portNames = ({ own }: Local): readonly string[] => own.ports.map((port) => port.key);
-const groupNames = ({ remotes }: Local): readonly string[] => remotes.map(({ group }) => group);
-const peerNames = ({ segment: { multicast }, remotes }: Local): readonly string[] => [
-  ...remotes.map(({ peer }) => peer),
-  ...(multicast ? [groupPeer(multicast.group)] : []),
-];
+function vrfsByNetworkOf({ vrfs }: Overlay): ReadonlyMap<string, Vrf> {
+  const byNetwork = [...vrfs.values()].flatMap((vrf) =>
+    vrf.networks.map(({ network }): [string, Vrf] => [network.key, vrf]),
+  );
+  return new Map(byNetwork);
+}
+
+const pieceRows = (fabric: Fabric, self: Host, piece: Piece, ids: IdBook): readonly Row[] =>
+  piece.of === "network"
+    ? networkRows(fabric, self, piece.local, ids)
+    : vrfRows(self, piece.local, ids);
+
+const portNames = (piece: Piece): readonly string[] =>
+  piece.of === "network" ? (piece.local.own?.ports.map((port) => port.key) ?? []) : [];
+
+function groupNames({ of, local }: Piece): readonly string[] {
+  const reached =
+    of === "network"
+      ? local.remotes.filter((remote) => remote.reached).map(({ tunnel }) => tunnel)
+      : local.reached;
+  return reached.map(({ group }) => group);
+}
+
+/** By name. */
+function peersOf(piece: Piece | null): ReadonlyMap<string, RemotePeer> {
+  if (!piece) return new Map();
+  const { of, local } = piece;
+  const tunnels =
+    of === "network"
+      ? local.remotes.map(({ tunnel }) => tunnel)
+      : [...local.visitors, ...local.reached];
+  const peers = tunnels.flatMap((tunnel): readonly RemotePeer[] => tunnel.peers);
+  return new Map(peers.map((peer) => [peer.name, peer]));
+}
+
+/** The network that this host floods, and gets floods of; null: none. */
+const floodedOf = (piece: Piece | null): Segment | null =>
+  piece?.of === "network" && piece.local.own ? piece.local.segment : null;
+
+const peerNames = (piece: Piece): readonly string[] => {
+  const multicast = floodedOf(piece)?.multicast;
+  return [...peersOf(piece).keys(), ...(multicast ? [groupPeer(multicast.group)] : [])];
+};

@@ -6,6 +6,7 @@ import type {
   NetworkDocument,
   PoolDocument,
   PortDocument,
+  RouterDocument,
   TenantDocument,
 } from "./schema/kinds.ts";
 
@@ -34,13 +35,14 @@ export type Tenant = Declaration & TenantDocument;
 export type Host = Declaration & HostDocument;
 export type Network = Declaration & NetworkDocument;
 export type Port = Declaration & PortDocument;
-export type IntentObject = Fabric | Pool | Tenant | Host | Network | Port;
+export type Router = Declaration & RouterDocument;
+export type IntentObject = Fabric | Pool | Tenant | Host | Network | Port | Router;
 
 /** What numbers.yaml records. */
 export interface RecordedNumbers {
-  /** By "tenant/network". */
-  readonly numbersByNetwork: ReadonlyMap<string, number>;
-  /** Numbers not to be given again: by number, the network that had it. */
+  /** By "tenant/network", and "router tenant/name". */
+  readonly numbersByName: ReadonlyMap<string, number>;
+  /** Numbers not to be given again: by number, the name of what had it. */
   readonly restingByNumber: ReadonlyMap<number, string>;
 }
 
@@ -53,6 +55,7 @@ export interface Intent {
   readonly hosts: ReadonlyMap<string, Host>;
   readonly networks: ReadonlyMap<string, Network>;
   readonly ports: ReadonlyMap<string, Port>;
+  readonly routers: ReadonlyMap<string, Router>;
   readonly recorded: RecordedNumbers;
   /** Objects ("Network org-a/training") that are there but could not be read, or not as one. */
   readonly broken: ReadonlySet<string>;

@@ -12,6 +12,7 @@ import type {
   Pool,
   Port,
   RecordedNumbers,
+  Router,
   Tenant,
 } from "./intent.ts";
 import { OrderedMap } from "./ordered-map.ts";
@@ -56,6 +57,7 @@ export class IntentLoader {
   readonly #hosts = new OrderedMap<Host>();
   readonly #networks = new OrderedMap<Network>();
   readonly #ports = new OrderedMap<Port>();
+  readonly #routers = new OrderedMap<Router>();
   #numbers: ReadNumbers = readNumbers([]);
   #numberTexts: readonly string[] = [];
 
@@ -151,6 +153,9 @@ export class IntentLoader {
       case "Port":
         this.#ports.put(key, object?.kind === kind ? object : null);
         break;
+      case "Router":
+        this.#routers.put(key, object?.kind === kind ? object : null);
+        break;
     }
   }
 
@@ -179,6 +184,7 @@ export class IntentLoader {
       hosts: this.#hosts.values(),
       networks: this.#networks.values(),
       ports: this.#ports.values(),
+      routers: this.#routers.values(),
       recorded: this.#numbers.recorded,
       broken: new Set(this.#broken),
     };
@@ -220,7 +226,7 @@ interface ReadNumbers {
 
 function readNumbers(files: readonly TextFile[]): ReadNumbers {
   const findings: Finding[] = [];
-  const numbersByNetwork = new Map<string, number>();
+  const numbersByName = new Map<string, number>();
   const restingByNumber = new Map<number, string>();
   const parsed = files.flatMap((file) =>
     splitYaml(file.text).map((piece) => parseYaml(file.path, piece)),
@@ -233,11 +239,11 @@ function readNumbers(files: readonly TextFile[]): ReadNumbers {
         findings.push(...findingsOf(null, document, null, shape.error.issues));
         continue;
       }
-      for (const [network, number] of Object.entries(shape.data.numbers))
-        numbersByNetwork.set(network, number);
-      for (const [number, network] of Object.entries(shape.data.resting))
-        restingByNumber.set(Number(number), network);
-      for (const [network, number] of numbersByNetwork) {
+      for (const [name, number] of Object.entries(shape.data.numbers))
+        numbersByName.set(name, number);
+      for (const [number, name] of Object.entries(shape.data.resting))
+        restingByNumber.set(Number(number), name);
+      for (const [name, number] of numbersByName) {
         const resting = restingByNumber.get(number);
         if (resting === undefined) continue;
         const complaint = {
@@ -245,12 +251,12 @@ function readNumbers(files: readonly TextFile[]): ReadNumbers {
           message: `${number} rests (it was ${resting}'s)`,
           suggestion: `remove ${number} from resting`,
         } as const;
-        findings.push(findingIn(document.source, null, pathOf("$.numbers", network), complaint));
+        findings.push(findingIn(document.source, null, pathOf("$.numbers", name), complaint));
       }
     }
   }
   const recorded = {
-    numbersByNetwork: new Map([...numbersByNetwork].sort(([a], [b]) => compareText(a, b))),
+    numbersByName: new Map([...numbersByName].sort(([a], [b]) => compareText(a, b))),
     restingByNumber: new Map([...restingByNumber].sort(([a], [b]) => a - b)),
   };
   return { recorded, findings };

@@ -1,11 +1,11 @@
 /**
- * Numbers of networks (VNI, VSID): which are legal under a profile, and which one a network would get.
+ * Numbers of networks and routers (VNI, VSID, L3VNI): which are legal under a profile, and which one each would get.
  * One number is used once in a fabric, whatever the encapsulations, so that a network can change its own.
  */
 
 import { compareText } from "../base/text.ts";
 import { isLegalVsid } from "../base/vsid.ts";
-import type { Intent, Network } from "./intent.ts";
+import type { Intent, Network, Pool, Router } from "./intent.ts";
 import type { Complaint } from "./report.ts";
 
 export type Profile = "rfc" | "vlan-compatible" | "nvgre-safe";
@@ -20,14 +20,31 @@ export function profileOf(intent: Intent): Profile {
   return fabric && !second ? fabric.spec.numbering : "rfc";
 }
 
-/** The number of `network`: its own, else the recorded one; null: none yet. */
-export function numberOf(intent: Intent, network: Network): number | null {
-  return network.spec.vni ?? intent.recorded.numbersByNetwork.get(network.key) ?? null;
+/** What has a number. */
+export type Numbered = Network | Router;
+
+/** Networks, and then routers. */
+export function* numberedOf(intent: Intent): Iterable<Numbered> {
+  yield* intent.networks.values();
+  yield* intent.routers.values();
 }
 
-/** Why `network` may not have `number` under `profile`; null if it may. */
-export function refuseNumber(network: Network, number: number, profile: Profile): Complaint | null {
-  if (network.spec.encapsulations.includes("nvgre") && !isLegalVsid(number))
+/** The number that `one` says itself. */
+export const ownNumberOf = (one: Numbered): number | undefined =>
+  one.kind === "Router" ? one.spec.l3vni : one.spec.vni;
+
+/** As it is named in numbers.yaml, in messages about numbers and in ids. */
+export const numberNameOf = ({ kind, key }: Numbered): string =>
+  kind === "Router" ? `router ${key}` : key;
+
+/** The number of `one`: its own, else the recorded one; null: none yet. */
+export function numberOf(intent: Intent, one: Numbered): number | null {
+  return ownNumberOf(one) ?? intent.recorded.numbersByName.get(numberNameOf(one)) ?? null;
+}
+
+/** Why `one` may not have `number` under `profile`; null if it may. */
+export function refuseNumber(one: Numbered, number: number, profile: Profile): Complaint | null {
+  if (one.spec.encapsulations.includes("nvgre") && !isLegalVsid(number))
     return {
       code: "number-reserved",
       message: `${number}: NVGRE reserves VSIDs 0 to 0xFFF and 0xFFFFFF (RFC 7637 §3.4)`,
@@ -35,9 +52,9 @@ export function refuseNumber(network: Network, number: number, profile: Profile)
   const illegal = (message: string): Complaint => ({ code: "number-illegal", message });
   switch (profile) {
     case "rfc":
-      return number === 0 ? illegal("0 is no network's number") : null;
+      return number === 0 ? illegal("0 is nobody's number") : null;
     case "vlan-compatible": {
-      const { vlan } = network.spec;
+      const vlan = vlanOf(one);
       if (number >= BEYOND_VLANS || (number === vlan && number > 0)) return null;
       return illegal(
         vlan === undefined
@@ -52,62 +69,72 @@ export function refuseNumber(network: Network, number: number, profile: Profile)
   }
 }
 
+const vlanOf = (one: Numbered): number | undefined =>
+  one.kind === "Network" ? one.spec.vlan : undefined;
+
 export interface Proposal {
-  readonly network: Network;
+  readonly of: Numbered;
   /** Null: every legal number is taken. */
   readonly number: number | null;
   /** Where it comes from, for people: "pool production", "numbering nvgre-safe". */
   readonly from: string;
 }
 
-/** A number for each network that has none, in order of keys, none of them used or resting. */
-export function proposeNumbers(intent: Intent): ReadonlyMap<string, Proposal> {
+/** A number for all that have none, in order of names, none of them used or resting. */
+export function proposeNumbers(intent: Intent): readonly Proposal[] {
   const profile = profileOf(intent);
   const used = new Set<number>([
     ...intent.recorded.restingByNumber.keys(),
-    ...intent.recorded.numbersByNetwork.values(),
+    ...intent.recorded.numbersByName.values(),
   ]);
-  const missing: Network[] = [];
-  for (const network of intent.networks.values()) {
-    const number = numberOf(intent, network);
-    if (number === null) missing.push(network);
+  const missing: Numbered[] = [];
+  for (const one of numberedOf(intent)) {
+    const number = numberOf(intent, one);
+    if (number === null) missing.push(one);
     else used.add(number);
   }
-  missing.sort((a, b) => compareText(a.key, b.key));
+  missing.sort((a, b) => compareText(numberNameOf(a), numberNameOf(b)));
   const next = new Map<number, number>();
-  const proposals = new Map<string, Proposal>();
-  for (const network of missing) {
-    const { from, ranges } = sourceOf(intent, network, profile);
-    const number = firstFree(ranges, used, next, (n) => refuseNumber(network, n, profile) === null);
+  return missing.map((of) => {
+    const { from, ranges } = sourceOf(intent, of, profile);
+    const number = firstFree(ranges, used, next, (n) => refuseNumber(of, n, profile) === null);
     if (number !== null) used.add(number);
-    proposals.set(network.key, { network, number, from });
-  }
-  return proposals;
+    return { of, number, from };
+  });
 }
 
 type Range = readonly [from: number, to: number];
 
-/** The ranges that a network's number comes from: its VLAN, its tenant's pools, or whatever the profile allows. */
+/** The ranges that a number comes from: a network's VLAN, the tenant's pools, or whatever the profile allows. */
 function sourceOf(
   intent: Intent,
-  network: Network,
+  one: Numbered,
   profile: Profile,
 ): { readonly from: string; readonly ranges: readonly Range[] } {
-  const { vlan, encapsulations } = network.spec;
-  if (profile === "vlan-compatible" && vlan !== undefined && !encapsulations.includes("nvgre"))
+  const vlan = vlanOf(one);
+  if (
+    profile === "vlan-compatible" &&
+    vlan !== undefined &&
+    !one.spec.encapsulations.includes("nvgre")
+  )
     return { from: `VLAN ${vlan}`, ranges: [[vlan, vlan]] };
-  const names = poolsOf(intent, network.metadata.tenant);
+  const names = poolsOf(intent, one.metadata.tenant);
   if (names === null) return { from: `numbering ${profile}`, ranges: [[BEYOND_VLANS, NUMBER_MAX]] };
-  const ranges: Range[] = [];
-  for (const name of names) {
-    const pool = intent.pools.get(name);
-    const holds = pool?.spec.numbers;
-    const usable =
-      (holds === "vni" && encapsulations.includes("vxlan")) ||
-      (holds === "vsid" && encapsulations.includes("nvgre"));
-    if (pool && usable) ranges.push(...(pool.spec.ranges ?? []).map(rangeOf));
-  }
+  const pools = names.flatMap((name) => intent.pools.get(name) ?? []);
+  const ranges = usablePools(one, pools).flatMap(({ spec }) => (spec.ranges ?? []).map(rangeOf));
   return { from: `pool ${names.join(", ")}`, ranges };
+}
+
+/** A router takes from pools of l3vni, and from those of networks where its tenant has none. */
+function usablePools(one: Numbered, pools: readonly Pool[]): readonly Pool[] {
+  const ofRouters = pools.filter(({ spec }) => spec.numbers === "l3vni");
+  if (one.kind === "Router" && ofRouters.length > 0) return ofRouters;
+  const { encapsulations } = one.spec;
+  return pools.filter(
+    ({ spec: { numbers } }) =>
+      (numbers === "vni" && encapsulations.includes("vxlan")) ||
+      (numbers === "vsid" && encapsulations.includes("nvgre")),
+  );
 }
 
 function rangeOf(text: string): Range {

@@ -27,9 +27,10 @@ export function withTenantsKept(
     tenants: merged(sound.tenants, kept.tenants),
     networks: merged(sound.networks, kept.networks),
     ports: merged(sound.ports, kept.ports),
+    routers: merged(sound.routers, kept.routers),
     recorded: {
       ...sound.recorded,
-      numbersByNetwork: merged(before.recorded.numbersByNetwork, sound.recorded.numbersByNetwork),
+      numbersByName: merged(before.recorded.numbersByName, sound.recorded.numbersByName),
     },
   };
 }
@@ -56,6 +57,7 @@ function part(intent: Intent, wanted: (tenant: string) => boolean): Intent {
     tenants: new Map([...intent.tenants].filter(([name]) => wanted(name))),
     networks: keep(intent.networks),
     ports: keep(intent.ports),
+    routers: keep(intent.routers),
   };
 }
 

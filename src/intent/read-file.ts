@@ -2,8 +2,8 @@
 import type { Finding, IntentObject, ObjectName } from "./intent.ts";
 import { nearest } from "./nearest.ts";
 import { findingIn } from "./report.ts";
+import { API_VERSION } from "./schema/common.ts";
 import {
-  API_VERSION,
   fabricSchema,
   hostSchema,
   KINDS,
@@ -14,6 +14,7 @@ import {
   portSchema,
   tenantSchema,
 } from "./schema/kinds.ts";
+import { routerSchema } from "./schema/router.ts";
 import { findingsOf, type Parsed } from "./shape.ts";
 import {
   type PieceSource,
@@ -154,6 +155,8 @@ function shapeOf(
       return declared(sound(networkSchema.safeParse(value)), key, source);
     case "Port":
       return declared(sound(portSchema.safeParse(value)), key, source);
+    case "Router":
+      return declared(sound(routerSchema.safeParse(value)), key, source);
   }
 }
 

@@ -6,42 +6,48 @@
 
 import { compareText } from "../base/text.ts";
 import { analysisOf } from "./compile.ts";
-import type { Finding, Intent, Port } from "./intent.ts";
+import type { Finding, Intent, Port, Router } from "./intent.ts";
 import type { IntentChange } from "./load.ts";
-import { numberOf } from "./numbers.ts";
+import { numberedOf, numberNameOf, numberOf } from "./numbers.ts";
 import { checkAddresses } from "./passes/addresses.ts";
 import { checkGroups } from "./passes/groups.ts";
 import { addEntries, beyond, checkReplicas, type Entries } from "./passes/limits.ts";
+import type { Overlay } from "./passes/locals.ts";
 import { checkNames, networkKeyOf } from "./passes/names.ts";
 import { checkNumbers } from "./passes/numbers.ts";
 import { compileSegments, type Segment } from "./passes/segments.ts";
 import { checkSupport } from "./passes/support.ts";
 import { countErrors, sortFindings } from "./report.ts";
+import { routersByNetworkOf } from "./routers.ts";
 
 export class SoundIntent {
   #intent: Intent;
   /** None is an error. */
   #findings: readonly Finding[];
   readonly #segments: Map<string, Segment>;
+  readonly #vrfs: Overlay["vrfs"];
   readonly #entriesByHost: Map<string, Entries>;
   readonly #portsByNetwork: Map<string, ReadonlyMap<string, Port>>;
-  /** Who has what only one may have: networks by number, and by "host interface" of their ports. */
-  readonly #networksByNumber = new Map<number, string>();
+  readonly #routersByNetwork: ReadonlyMap<string, Router>;
+  /** Who has what only one may have: networks and routers by number, and networks by "host interface" of their ports. */
+  readonly #namesByNumber = new Map<number, string>();
   readonly #networksByInterface = new Map<string, string>();
 
   /** `intent` has no errors. */
   constructor(intent: Intent) {
-    const { findings, segments, entriesByHost } = analysisOf(intent);
+    const { findings, overlay, entriesByHost } = analysisOf(intent);
     this.#intent = intent;
     this.#findings = findings;
-    this.#segments = new Map(segments.map((segment) => [segment.network.key, segment]));
+    this.#segments = new Map(overlay.segments);
+    this.#vrfs = overlay.vrfs;
+    this.#routersByNetwork = routersByNetworkOf(intent);
     this.#entriesByHost = new Map([...entriesByHost].map(([host, some]) => [host, { ...some }]));
     this.#portsByNetwork = new Map();
     for (const [network, ports] of Map.groupBy(intent.ports.values(), networkKeyOf))
       this.#portsByNetwork.set(network, new Map(ports.map((port) => [port.key, port])));
-    for (const network of intent.networks.values()) {
-      const number = numberOf(intent, network);
-      if (number !== null) this.#networksByNumber.set(number, network.key);
+    for (const one of numberedOf(intent)) {
+      const number = numberOf(intent, one);
+      if (number !== null) this.#namesByNumber.set(number, numberNameOf(one));
     }
     for (const port of intent.ports.values())
       this.#networksByInterface.set(interfaceOf(port), networkKeyOf(port));
@@ -51,9 +57,9 @@ export class SoundIntent {
     return this.#findings;
   }
 
-  /** By network; they change with the next call of `change`. */
-  get segments(): ReadonlyMap<string, Segment> {
-    return this.#segments;
+  /** It changes with the next call of `change`. */
+  get overlay(): Overlay {
+    return { segments: this.#segments, vrfs: this.#vrfs };
   }
 
   /**
@@ -66,6 +72,8 @@ export class SoundIntent {
     const networks = this.#movePorts(before, intent, change);
     // Groups that networks share are told from all of them.
     if ([before, intent].some((one) => floodByGroup(one, networks))) return null;
+    // So are the ways of a router, from all of its networks.
+    if ([...networks].some((key) => this.#routersByNetwork.has(key))) return null;
     const part = this.#partOf(intent, networks);
     if (!this.#claim(before, part, networks)) return null;
     const checks = [checkNames, checkSupport, checkNumbers, checkAddresses, checkGroups];
@@ -104,13 +112,13 @@ export class SoundIntent {
     return networks;
   }
 
-  /** `intent` with these networks only, and all of their ports. */
+  /** `intent` with these networks only, none of which has a router, and all of their ports. */
   #partOf(intent: Intent, networks: ReadonlySet<string>): Intent {
     const declared = [...networks].flatMap((key) => intent.networks.get(key) ?? []);
     const ports = [...networks].flatMap((key) => [
       ...(this.#portsByNetwork.get(key)?.values() ?? []),
     ]);
-    return { ...intent, networks: inOrder(declared), ports: inOrder(ports) };
+    return { ...intent, networks: inOrder(declared), ports: inOrder(ports), routers: new Map() };
   }
 
   /** Gives the networks what only one may have; false if another has it. */
@@ -118,15 +126,15 @@ export class SoundIntent {
     for (const key of networks) {
       const network = before.networks.get(key);
       const number = network && numberOf(before, network);
-      if (number !== undefined && number !== null) this.#networksByNumber.delete(number);
+      if (number !== undefined && number !== null) this.#namesByNumber.delete(number);
     }
     for (const segment of [...networks].flatMap((key) => this.#segments.get(key) ?? []))
       for (const { ports } of segment.membersByHost.values())
         for (const port of ports) this.#networksByInterface.delete(interfaceOf(port));
     for (const network of part.networks.values()) {
       const number = numberOf(part, network);
-      if (number === null || this.#networksByNumber.has(number)) return false;
-      this.#networksByNumber.set(number, network.key);
+      if (number === null || this.#namesByNumber.has(number)) return false;
+      this.#namesByNumber.set(number, network.key);
     }
     for (const port of part.ports.values()) {
       const key = interfaceOf(port);
@@ -156,8 +164,9 @@ export class SoundIntent {
       add(segment, 1);
       this.#segments.set(segment.network.key, segment);
     }
-    // Peers are not counted here: all hosts, in both families, are the most that there can be.
-    const peers = 2 * this.#intent.hosts.size;
+    // Peers are not counted here: all addresses of all hosts are the most that there can be.
+    const hosts = [...this.#intent.hosts.values()];
+    const peers = hosts.reduce((sum, { spec }) => sum + spec.vteps.length, 0);
     return [...concerned].every((host) => {
       const entries = this.#entriesByHost.get(host);
       return entries !== undefined && beyond({ ...entries, peers }).length === 0;

@@ -5,7 +5,7 @@ import { labelOf, nameOf } from "./report.ts";
 
 /**
  * Sound objects still compile: an error in a port costs that port, one in a network its ports, one in a tenant
- * its networks, and one in the fabric everything.
+ * its networks and routers, and one in the fabric everything. A router joins those of its networks that are sound.
  */
 export function soundPartOf(intent: Intent, findings: readonly Finding[]): Intent {
   const unsound = unsoundLabels(findings);
@@ -28,7 +28,14 @@ export function soundPartOf(intent: Intent, findings: readonly Finding[]): Inten
       hosts.has(port.spec.host) &&
       networks.has(networkKeyOf(port)),
   );
-  return { ...intent, fabrics, tenants, hosts, networks, ports };
+  const routers = keep(
+    intent.routers,
+    (router) =>
+      sound(router) &&
+      tenants.has(router.metadata.tenant) &&
+      (router.spec.gatewayHost === undefined || hosts.has(router.spec.gatewayHost)),
+  );
+  return { ...intent, fabrics, tenants, hosts, networks, ports, routers };
 }
 
 /** Labels ("Port org-a/train-1") of the objects that have an error. */

@@ -29,7 +29,7 @@ export interface PortTables {
   networkOfPort(port: number): number | null;
   group(id: number): readonly GroupMember[];
   peer(id: number): Endpoint | null;
-  /** By the peer's tunnel address. */
+  /** By the peer's tunnel address; a way is there as often as its weight says, as in the peer's slots. */
   waysTo(remote: string): readonly Way[];
   flood(network: number): FloodRow | null;
   /** Time until which a replica budget is used up; 0: never used. */

@@ -511,7 +511,7 @@ export const LAYOUTS = {
       flags: { at: 9, octets: 1, form: "integer" },
       mac: { at: 10, octets: 6, form: "octets" },
       mtu: { at: 16, octets: 4, form: "integer" },
-      zero: { at: 20, octets: 4, form: "integer" },
+      ageSeconds: { at: 20, octets: 4, form: "integer" },
       freshUntilNs: { at: 24, octets: 8, form: "integer" },
     },
   },

@@ -24,6 +24,7 @@ const TABLES: readonly Row["table"][] = [
   "route",
   "space",
   "gateway",
+  "standby",
 ];
 
 /** Parts of a key, most significant first. */
@@ -73,6 +74,7 @@ function keyOf(row: Row): Key {
     case "space":
       return [row.space];
     case "gateway":
+    case "standby":
       return [row.network];
   }
 }

@@ -36,6 +36,7 @@ export interface VtepRow {
   readonly shared: boolean;
 }
 
+/** One tunnel address of another host, as a destination. */
 export interface PeerRow {
   readonly table: "peer";
   readonly peer: number;
@@ -49,7 +50,7 @@ export interface PeerRow {
   readonly routerMac: string | null;
 }
 
-/** An outer source address that means this peer. */
+/** An outer source address, and the first peer of the host that has it: by him it is admitted. */
 export interface PeerInRow {
   readonly table: "peer_in";
   readonly address: string;
@@ -252,6 +253,19 @@ export interface GatewayRow {
   readonly ipv6: string | null;
 }
 
+/**
+ * Who is the gateway for those hosts of a network that have none of their own: the first of them that is there. Beside
+ * `vni_in`, whose `isGateway` says it as it is while all are there; none where there is no other to take over.
+ */
+export interface StandbyRow {
+  readonly table: "standby";
+  readonly network: number;
+  /** In order of precedence, each with the tunnel address that it has on the network. */
+  readonly candidates: readonly { readonly host: string; readonly address: string }[];
+  /** This host's index among them. */
+  readonly self: number;
+}
+
 export type Row =
   | SettingsRow
   | UplinkRow
@@ -270,14 +284,16 @@ export type Row =
   | HostRow
   | RouteRow
   | SpaceRow
-  | GatewayRow;
+  | GatewayRow
+  | StandbyRow;
 
 /** A host's rows in parts that change as one, in no order: its own, and each network's by the network's key. */
 export type RowParts = ReadonlyMap<string, readonly Row[]>;
 
 /**
- * Ids already given on this host, by stable name: ports `tenant/name`, peers `host/family` and `group ADDRESS`, groups
- * `host/family/tenant/network/encapsulation`. A freed id is not given again before the space is used up.
+ * Ids already given on this host, by stable name: ports `tenant/name`, peers `host/family` (of the host's further
+ * addresses `host/family/2` and so on) and `group ADDRESS`, groups `host/family/tenant/network/encapsulation`. A freed id
+ * is not given again before the space is used up.
  */
 export interface IdBook {
   readonly ports: IdSpace;

@@ -117,7 +117,10 @@ test("allocate: proposes, writes once, and then has nothing to say", () => {
   });
   assert.match(readFileSync(numbers, "utf8"), /^ {2}a\/m: 4096$/m);
   assert.deepEqual(weft("check", directory), { code: 0, out: "0 errors, 0 warnings\n", err: "" });
-  assert.equal(weft("allocate", directory, "--write").out, "every network has its number\n");
+  assert.equal(
+    weft("allocate", directory, "--write").out,
+    "every network and router has its number\n",
+  );
   const again: unknown = JSON.parse(weft("allocate", directory, "--write", "--json").out);
   assert.deepEqual(again, { proposed: [], retired: [], written: false });
 });

@@ -6,13 +6,14 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { fillSlots } from "../../src/agent/slots.ts";
 import { decapsulate } from "../../src/pipeline/decapsulate.ts";
 import type { Outgoing, Tally } from "../../src/pipeline/departure.ts";
 import type { Station } from "../../src/pipeline/fdb.ts";
 import { Frame } from "../../src/pipeline/frame.ts";
 import { depart } from "../../src/pipeline/from-port.ts";
 import { type Arrival, arrive, type NamedLesson } from "../../src/pipeline/from-underlay.ts";
-import { type PortTables, portTablesOf } from "../../src/pipeline/port-tables.ts";
+import { type PortTables, portTablesOf, type Way } from "../../src/pipeline/port-tables.ts";
 import { tablesOf, type UnderlayTables } from "../../src/pipeline/underlay-tables.ts";
 import {
   BUCKET_SCOPE,
@@ -48,6 +49,12 @@ const SEED = Number(process.env.WEFT_DIFFERENTIAL_SEED ?? 1);
 /** Of PACKETS; what is rarer than that shows nothing. */
 const LEAST = 20;
 
+/** As often as the agent writes each: all weigh the same. */
+function slotted(ways: readonly Way[]): readonly Way[] {
+  const candidates = ways.map((_, id) => ({ id, weight: 1 }));
+  return fillSlots(candidates, new Set(ways.keys()), []).flatMap((id) => ways[id] ?? []);
+}
+
 /** What both sides learned so far, and the tables with it. */
 class Twin {
   readonly #learned = new Map<string, Station>();
@@ -55,7 +62,8 @@ class Twin {
   readonly underlay: UnderlayTables;
 
   constructor() {
-    const [ports, underlay] = [portTablesOf(ROWS, WAYS), tablesOf(ROWS)];
+    const ways = new Map([...WAYS].map(([remote, list]) => [remote, slotted(list)]));
+    const [ports, underlay] = [portTablesOf(ROWS, ways), tablesOf(ROWS)];
     const fdb = (network: number, address: string): Station | null =>
       underlay.fdb(network, address) ?? this.#learned.get(`${network} ${address}`) ?? null;
     this.ports = {
@@ -85,7 +93,8 @@ before(() => {
       [...WAYS].map(([remote, ways], i) => [
         remote,
         ways.map(({ sourceMac, mac: known, isFresh }, j) => ({
-          ...{ oif: rig.ifindex("uplink"), address: `192.0.2.${128 + 8 * i + j}` },
+          ...{ oif: rig.ifindex("uplink"), interface: "uplink", weight: 1 },
+          ...{ address: `192.0.2.${128 + 8 * i + j}`, state: known ? "up" : "unresolved" },
           ...{ smac: sourceMac, l2Octets: 14, mac: known, fresh: isFresh },
         })),
       ]),

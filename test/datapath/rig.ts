@@ -336,8 +336,15 @@ export class Rig {
     const linksByName = new Map(links.map((link) => [link.name, link]));
     const { tables, floods } = bind({
       rows,
-      facts: { linksByName, nextHopsByRemote, refusals: [] },
+      facts: {
+        linksByName,
+        routesByRemote: new Map(
+          [...nextHopsByRemote].map(([remote, nextHops]) => [remote, { nextHops, mtu: null }]),
+        ),
+        refusals: [],
+      },
       adjacencies: new AdjacencyBook(),
+      peersBefore: new Map(),
       traced: new Set(),
       freshUntilNs: FOR_EVER_NS,
     });
@@ -464,6 +471,7 @@ export class Rig {
     readonly flags?: number;
     readonly ageSeconds?: number;
     readonly macsMax?: number;
+    readonly space?: number;
   }): void {
     const { vtep = LOCAL.ipv4, encapsulation = "vxlan", vni = NETWORK } = values;
     const key = pack("vniInKey", {
@@ -472,7 +480,8 @@ export class Rig {
       encapsulation: ENCAPSULATION_NUMBER[encapsulation],
     });
     const { network = NETWORK, mtu = 1500, flags = 0, ageSeconds = 0, macsMax = 0 } = values;
-    this.set("vni_in", key, { network, mtu, flags, ageSeconds, macsMax });
+    const { space = network } = values;
+    this.set("vni_in", key, { network, mtu, flags, ageSeconds, macsMax, space });
   }
 
   /** Lists by FLOOD_LIST, each of ports or peers. */

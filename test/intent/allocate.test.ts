@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { planNumbers, renderNumbers } from "../../src/intent/allocate.ts";
 import { compileIntent } from "../../src/intent/compile.ts";
 import type { Intent } from "../../src/intent/intent.ts";
+import { numberNameOf } from "../../src/intent/numbers.ts";
 import { documentText, fabric, fileOf, tenant } from "./texts.ts";
 
 const HEAD = "apiVersion: weft.network/v1alpha1\n";
@@ -11,7 +12,7 @@ const intentOf = (documents: readonly string[], numbers = ""): Intent =>
   compileIntent([fileOf(documents), { path: "x/numbers.yaml", text: HEAD + numbers }]).intent;
 const named = (name: string, spec = "{}"): string => documentText("Network", `a/${name}`, spec);
 const proposed = (intent: Intent): readonly (readonly [string, number])[] =>
-  planNumbers(intent).proposals.map(({ network, number }) => [network.key, number] as const);
+  planNumbers(intent).proposals.map(({ of, number }) => [numberNameOf(of), number] as const);
 
 test("free numbers are given in order of names, after pools in their order", () => {
   const documents = [
@@ -66,8 +67,8 @@ test("numbers of networks that are gone or renumbered rest, and are not given ag
     ),
   );
   assert.deepEqual(plan.retired, [
-    { number: 4096, network: "a/gone" },
-    { number: 4098, network: "a/moved" },
+    { number: 4096, name: "a/gone" },
+    { number: 4098, name: "a/moved" },
   ]);
   assert.equal(
     renderNumbers(plan.recorded).replace(/^#.*\n/gm, ""),
@@ -79,7 +80,7 @@ test("a network that cannot be read keeps its number", () => {
   const plan = planNumbers(
     intentOf([fabric, tenant, named("n", "{vnj: 1}")], "numbers: {a/n: 5}\n"),
   );
-  assert.deepEqual([plan.retired, [...plan.recorded.numbersByNetwork]], [[], [["a/n", 5]]]);
+  assert.deepEqual([plan.retired, [...plan.recorded.numbersByName]], [[], [["a/n", 5]]]);
 });
 
 test("over any history of networks: numbers are legal, unique, and never move or come back", () => {
@@ -98,7 +99,7 @@ test("over any history of networks: numbers are legal, unique, and never move or
           { path: "numbers.yaml", text: HEAD + text },
         ]);
         assert.deepEqual(again.findings, []);
-        const now = new Map(recorded.numbersByNetwork);
+        const now = new Map(recorded.numbersByName);
         for (const [network, number] of now) {
           if (before.has(network)) assert.equal(number, before.get(network));
           else assert.ok(!owners.has(number), `${number} was ${owners.get(number)}'s`);

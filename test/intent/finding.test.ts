@@ -98,9 +98,9 @@ const cases: readonly Case[] = [
   },
   {
     of: "kind-not-supported",
-    documents: [...sound, documentText("Router", "a/r", "{networks: [n]}")],
-    findings: ["error kind-not-supported Router a/r $.kind"],
-    says: "Router",
+    documents: [...sound, documentText("Service", "a/s", "{provider: p1}")],
+    findings: ["error kind-not-supported Service a/s $.kind"],
+    says: "Service",
   },
   {
     of: "unknown-field",
@@ -206,7 +206,7 @@ const cases: readonly Case[] = [
       documentText(
         "Network",
         "a/m",
-        "{vni: 5001, learning: evpn, bum: multicast, group: 239.1.10.0, inside: deny, vlan: 9, gateways: [10.0.0.1]}",
+        "{vni: 5001, learning: evpn, bum: multicast, group: 239.1.10.0, inside: deny, vlan: 9}",
       ),
     ],
     findings: [
@@ -221,7 +221,6 @@ const cases: readonly Case[] = [
       "error not-supported-yet Network a/m $.spec.learning",
       "error not-supported-yet Network a/m $.spec.inside",
       "warning not-supported-yet Network a/m $.spec.vlan",
-      "warning not-supported-yet Network a/m $.spec.gateways",
     ],
   },
   {
@@ -237,6 +236,15 @@ const cases: readonly Case[] = [
       "warning no-effect Network a/m $.spec.ageSeconds",
       "warning no-effect Network a/m $.spec.macsMax",
     ],
+  },
+  {
+    of: "no-effect (without a router)",
+    documents: spoiled(network, "vni", "gateways: [10.0.0.254], mssClamp: true, vni"),
+    findings: [
+      "warning no-effect Network a/n $.spec.gateways",
+      "warning no-effect Network a/n $.spec.mssClamp",
+    ],
+    says: "no router",
   },
   {
     of: "not-supported-yet (learning of the fabric)",
@@ -462,10 +470,10 @@ const cases: readonly Case[] = [
     documents: spoiled(
       h2,
       "192.0.2.2",
-      Array.from({ length: 65 }, (_, i) => `192.0.3.${i + 1}`).join(", "),
+      ["'2001:db8::2'", ...Array.from({ length: 9 }, (_, i) => `192.0.3.${i + 1}`)].join(", "),
     ),
-    findings: ["error limit-exceeded Host h2 $.metadata.name"],
-    says: "65 vteps, and a host holds 64",
+    findings: ["error limit-exceeded Host h2 $.spec.vteps[9]"],
+    says: "9 ipv4 tunnel addresses, and others spread flows over 8",
   },
   {
     of: "limit-exceeded (replicas)",
@@ -599,6 +607,18 @@ const cases: readonly Case[] = [
       "warning group-mac-shared Network a/o $.spec.group",
     ],
     says: "239.1.25.161 has the MAC of a/o's 239.129.25.161, 01:00:5e:01:19:a1",
+  },
+  {
+    of: "unknown-router",
+    documents: spoiled(network, "vni", "gateways: [10.0.0.254], vni", [
+      documentText(
+        "Router",
+        "a/r",
+        "{networks: [n], l3vni: 6000, export: [{prefixes: [10.0.0.0/24], to: [r2]}]}",
+      ),
+    ]),
+    findings: ["error unknown-router Router a/r $.spec.export[0].to[0]"],
+    says: "no Router a/r2",
   },
   {
     of: "group-mac-shared (the link's own)",

@@ -33,6 +33,8 @@ test("defaults are filled in, and text is made canonical", () => {
     underlay: "ipv4",
     bum: "ingress-replication",
     unknownUnicast: "flood",
+    unknownNeighbours: "flood",
+    mssClamp: false,
     dscp: "uniform",
     tenantTunnels: "allow",
     inside: "allow",
@@ -75,7 +77,7 @@ test("empty documents and files are nothing", () => {
 test("numbers.yaml is known by its name only", () => {
   const text = "apiVersion: weft.network/v1alpha1\nnumbers: {a/n: 7}\n";
   const lock = parseIntent([{ path: "d/numbers.yaml", text }]);
-  assert.deepEqual([...lock.intent.recorded.numbersByNetwork], [["a/n", 7]]);
+  assert.deepEqual([...lock.intent.recorded.numbersByName], [["a/n", 7]]);
   const other = parseIntent([{ path: "d/other-numbers.yaml", text }]);
   assert.deepEqual(
     other.findings.map((finding) => finding.code),

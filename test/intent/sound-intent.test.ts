@@ -20,7 +20,7 @@ const base = [
     documentText(
       "Host",
       `h${n}`,
-      `{uplinks: [{interface: up0, mtu: 1600}], vteps: [192.0.2.${n}, '2001:db8::${n}']${n === 3 ? ", managed: false" : ""}}`,
+      `{uplinks: [{interface: up0, mtu: 1600}], vteps: [192.0.2.${n}, '2001:db8::${n}', 192.0.2.1${n}]${n === 3 ? ", managed: false" : ""}}`,
     ),
   ),
 ];
@@ -96,7 +96,7 @@ class Follower {
     const networks =
       this.#sound && change && findings.length === 0 ? this.#sound.change(intent, change) : null;
     if (this.#sound && networks && this.#rows) {
-      this.#rows.change(networks, this.#sound.segments);
+      this.#rows.change(networks, this.#sound.overlay);
       this.partly++;
       return this.#outcome(this.#sound.findings, this.#rows);
     }
@@ -108,7 +108,7 @@ class Follower {
     assert.ok(fabric && self);
     this.#rows = new HostRows("h1", this.#rows?.ids ?? emptyIdBook);
     if (!sound) return { findings: whole.findings, rows: [], ids: this.#rows.ids };
-    this.#rows.replace(fabric, self, sound.segments.values());
+    this.#rows.replace(fabric, self, sound.overlay);
     return this.#outcome(sound.findings, this.#rows);
   }
 

@@ -1,63 +1,17 @@
 /**
  * Pass: segments → the rows of one host, a network at a time (host-parts.ts). Ids come from the host's book.
- * Leaves out: an unmanaged host, which runs no agent and has no rows.
+ * Leaves out: an unmanaged host, which runs no agent and has no rows; routers' own rows (vrf-rows.ts).
  */
-import type {
-  EncapsulationName,
-  FamilyName,
-  FdbRow,
-  FloodPeers,
-  FloodRow,
-  IdBook,
-  Learning,
-  MulticastRow,
-  Row,
-} from "../../rows/rows.ts";
+import type { FdbRow, FloodPeers, FloodRow, IdBook, MulticastRow, Row } from "../../rows/rows.ts";
 import { idOf } from "../id-book.ts";
 import type { Fabric, Host, Port } from "../intent.ts";
-import { wireLearningOf } from "../learning.ts";
+import { gatewayMacOf, routerMacOf } from "../macs.ts";
 import { sourcesOf } from "../sources.ts";
-import {
-  encapsulationBetween,
-  encapsulationsAt,
-  type Member,
-  type Segment,
-  uplinkMtuOf,
-  vtepsOf,
-} from "./segments.ts";
-
-/** One host's part of one segment. */
-export interface Local {
-  readonly segment: Segment;
-  /** Null: its endpoints are declared. */
-  readonly learning: Learning | null;
-  readonly own: Member;
-  readonly remotes: readonly Remote[];
-}
-
-/** Another host of the segment, and how we reach it there. */
-interface Remote {
-  readonly member: Member;
-  readonly encapsulation: EncapsulationName;
-  /** Names in the id book. */
-  readonly peer: string;
-  readonly group: string;
-}
-
-/** Null: the host has no port there. */
-export function localOf(fabric: Fabric, host: Host, segment: Segment): Local | null {
-  const { network, membersByHost } = segment;
-  const own = membersByHost.get(host.key);
-  if (!own) return null;
-  const remotes: Remote[] = [];
-  for (const member of membersByHost.values()) {
-    const encapsulation = encapsulationBetween(network, host, member.host);
-    if (member === own || encapsulation === null) continue;
-    const peer = `${member.host.key}/${network.spec.underlay}`;
-    remotes.push({ member, encapsulation, peer, group: `${peer}/${network.key}/${encapsulation}` });
-  }
-  return { segment, learning: wireLearningOf(fabric, network), own, remotes };
-}
+import { destinationsOf, renderPlaced } from "./destinations.ts";
+import type { Local } from "./locals.ts";
+import { encapsulationsAt, type Segment, uplinkMtuOf, vtepsOf } from "./segments.ts";
+import { isCentralized, routesAt } from "./vrfs.ts";
+import { membersThrough, type RemotePeer } from "./ways.ts";
 
 /** A group as a peer's name in the id book: no host has a blank in its. */
 export const groupPeer = (group: string): string => `group ${group}`;
@@ -83,16 +37,16 @@ export function multicastRows(host: Host, segment: Segment, ids: IdBook): readon
   ];
 }
 
-/** What a host has whatever its networks. */
-export function hostRows(fabric: Fabric, host: Host): readonly Row[] {
+/** What a host has whatever its networks; `routed`: there are routers, with or without it. */
+export function hostRows(fabric: Fabric, host: Host, routed: boolean): readonly Row[] {
   const { uplinks, vteps, sharedAddress: shared } = host.spec;
   return [
     {
       table: "settings",
       hashSeed: seedOf(fabric.metadata.name),
       vxlanPort: fabric.spec.vxlanPort,
-      gatewayMac: fabric.spec.gatewayMac ?? null,
-      routerMac: null,
+      gatewayMac: routed ? gatewayMacOf(fabric) : (fabric.spec.gatewayMac ?? null),
+      routerMac: routed ? routerMacOf(host) : null,
     },
     ...uplinks.map((one): Row => ({ table: "uplink", interface: one.interface, mtu: one.mtu })),
     ...vteps.map((address): Row => ({ table: "vtep", address, shared })),
@@ -100,7 +54,7 @@ export function hostRows(fabric: Fabric, host: Host): readonly Row[] {
 }
 
 /** A tenant as a number: two tenants that share one, one in four thousand million, share budgets, and nothing else. */
-const ownerOf = (tenant: string): number => numberOfName(tenant);
+export const ownerOf = (tenant: string): number => numberOfName(tenant);
 
 /**
  * Every host of a fabric spreads a flow alike, before and after the flow's workload moves, and two fabrics over one
@@ -116,46 +70,63 @@ function numberOfName(name: string): number {
   return hash || 1;
 }
 
-/** Another host with whom it shares networks: `name` in the id book. */
-export function peerRows(host: Host, remote: Host, name: string, ids: IdBook): readonly Row[] {
-  const family: FamilyName = name.endsWith("/ipv6") ? "ipv6" : "ipv4";
-  const peer = idOf(ids.peers, name);
-  const addresses = vtepsOf(remote, family);
+/** Another host with which this one has to do, by one of his addresses. */
+export function peerRows(
+  self: Host,
+  peer: RemotePeer,
+  routed: boolean,
+  ids: IdBook,
+): readonly Row[] {
+  const { host, family, name, knownAs, local, remote } = peer;
   return [
     {
-      table: "peer",
-      peer,
-      host: remote.key,
-      family,
-      local: vtepsOf(host, family)[0] ?? "",
-      remote: addresses[0] ?? "",
-      mtu: Math.min(uplinkMtuOf(host), uplinkMtuOf(remote)),
-      routerMac: null,
+      ...{ table: "peer", peer: idOf(ids.peers, name), host: host.key, family, local, remote },
+      mtu: Math.min(uplinkMtuOf(self), uplinkMtuOf(host)),
+      routerMac: routed && host.spec.managed ? routerMacOf(host) : null,
     },
-    ...addresses.map((address): Row => ({ table: "peer_in", address, peer })),
+    { table: "peer_in", address: remote, peer: idOf(ids.peers, knownAs) },
   ];
 }
 
 /** All that comes of one network. */
-export function networkRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
-  const ports = local.own.ports.flatMap((port) => portRows(local.segment, port, ids));
-  const rows = [...admitRows(local, ids), ...segmentRows(host, local, ids)];
-  return [...rows, ...endpointRows(local, ids), ...ports];
+export function networkRows(fabric: Fabric, host: Host, local: Local, ids: IdBook): readonly Row[] {
+  const { segment, vrf, own } = local;
+  const rows: Row[] = [...admitRows(local, ids), ...groupRows(local, ids)];
+  if (!own) return rows;
+  rows.push(...segmentRows(host, local, ids), ...endpointRows(fabric, host, local, ids));
+  rows.push(...own.ports.flatMap((port) => portRows(host, local, port, ids)));
+  if (vrf) return rows;
+  const here = destinationsOf({ self: host, space: null }, null, segment);
+  return [...rows, ...here.map((placed) => renderPlaced(placed, segment.number, ids))];
 }
 
 const admitRows = ({ segment, learning, remotes }: Local, ids: IdBook): readonly Row[] =>
-  remotes.map(({ member, peer, group }) => ({
-    table: "admit",
-    peer: idOf(ids.peers, peer),
-    network: segment.number,
-    dscpKeep: !member.host.spec.managed,
-    group: idOf(ids.groups, group),
-    learns: learning !== null,
-  }));
+  remotes
+    .filter(({ admitted }) => admitted)
+    .map(({ member, tunnel, reached }) => ({
+      table: "admit",
+      peer: idOf(ids.peers, tunnel.peers[0].name),
+      network: segment.number,
+      dscpKeep: !member.host.spec.managed,
+      group: reached ? idOf(ids.groups, tunnel.group) : null,
+      // What a visitor routed comes from its router's MAC.
+      learns: learning !== null && member.ports.length > 0,
+    }));
 
-/** What the host knows of a network besides its own ports' rows. */
+const groupRows = ({ segment, remotes }: Local, ids: IdBook): readonly Row[] =>
+  remotes
+    .filter(({ reached }) => reached)
+    .map(({ tunnel }) => ({
+      ...{ table: "group", group: idOf(ids.groups, tunnel.group) },
+      members: membersThrough(tunnel, segment.number, ids),
+    }));
+
+/** The number of the address space that a network is in. */
+const spaceOf = ({ segment, vrf }: Local): number => vrf?.number ?? segment.number;
+
+/** What the host knows of a network in which it is, besides its own ports' rows. */
 function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
-  const { segment, learning, remotes } = local;
+  const { segment, learning } = local;
   const { network, number, mtu } = segment;
   const rows: Row[] = [floodRow(local, ids)];
   const arrivals = vtepsOf(host, network.spec.underlay).flatMap((vtep) =>
@@ -165,6 +136,7 @@ function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
     const { group, encapsulation } = segment.multicast;
     arrivals.push({ vtep: group, encapsulation });
   }
+  const candidates = candidatesOf(local);
   for (const { vtep, encapsulation } of arrivals)
     rows.push({
       table: "vni_in",
@@ -177,43 +149,71 @@ function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
       unknownUnicast: network.spec.unknownUnicast,
       learning,
       isRouter: false,
-      isGateway: false,
-      mssClamp: false,
-      space: number,
+      isGateway: candidates[0]?.key === host.key,
+      mssClamp: network.spec.mssClamp,
+      space: spaceOf(local),
       owner: ownerOf(network.metadata.tenant),
     });
-  for (const { encapsulation, peer, group } of remotes) {
-    const members = [{ peer: idOf(ids.peers, peer), vni: number, encapsulation, weight: 1 }];
-    rows.push({ table: "group", group: idOf(ids.groups, group), members });
+  const self = candidates.findIndex(({ key }) => key === host.key);
+  if (self >= 0 && candidates.length > 1) {
+    const named = candidates.map((one) => ({
+      host: one.key,
+      address: vtepsOf(one, network.spec.underlay)[0] ?? "",
+    }));
+    rows.push({ table: "standby", network: number, candidates: named, self });
   }
   return rows;
 }
 
+/**
+ * Who may be the gateway for those who have none of their own, in order of precedence: the gateway host, and, where
+ * hosts route for themselves and some are not ours, the others with ports. Empty: nobody needs one.
+ */
+function candidatesOf({ segment, vrf }: Local): readonly Host[] {
+  if (!vrf) return [];
+  const named = vrf.gatewayHost ? [vrf.gatewayHost] : [];
+  const members = [...segment.membersByHost.values()].map(({ host }) => host);
+  if (isCentralized(vrf) || members.every(({ spec }) => spec.managed)) return named;
+  const others = members.filter((host) => host.spec.managed && host.key !== named[0]?.key);
+  return [...named, ...others];
+}
+
 /** Where MACs are, as far as the intent says it: those of this host always, others' where nothing is learned. */
-function endpointRows({ segment, learning, own, remotes }: Local, ids: IdBook): readonly Row[] {
-  const at = (port: Port, kind: FdbRow["kind"], target: number): FdbRow => {
-    const { mac } = port.spec;
-    return { table: "fdb", network: segment.number, mac, kind, target };
-  };
-  const rows = own.ports.map((port) => at(port, "port", idOf(ids.ports, port.key)));
-  if (learning) return rows;
-  for (const { member, group } of remotes)
-    rows.push(...member.ports.map((port) => at(port, "group", idOf(ids.groups, group))));
+function endpointRows(fabric: Fabric, host: Host, local: Local, ids: IdBook): readonly Row[] {
+  const { segment, vrf, learning, own, remotes } = local;
+  const at = (mac: string, kind: FdbRow["kind"], target: number): FdbRow => ({
+    table: "fdb",
+    network: segment.number,
+    mac,
+    kind,
+    target,
+  });
+  const ports = own?.ports ?? [];
+  const rows = ports.map((port) => at(port.spec.mac, "port", idOf(ids.ports, port.key)));
+  for (const { member, tunnel, reached } of remotes) {
+    if (!reached) continue;
+    const group = idOf(ids.groups, tunnel.group);
+    if (!learning) rows.push(...member.ports.map((port) => at(port.spec.mac, "group", group)));
+    // Where this host does not route, the gateway is a station like any other.
+    const isGateway = vrf?.gatewayHost?.key === member.host.key && !routesAt(vrf, host);
+    if (isGateway) rows.push(at(gatewayMacOf(fabric), "group", group));
+  }
   return rows;
 }
 
 function floodRow(local: Local, ids: IdBook): FloodRow {
   const { network, number } = local.segment;
+  const ports = local.own?.ports ?? [];
   return {
     table: "flood",
     network: number,
-    local: local.own.ports.map((port) => idOf(ids.ports, port.key)).sort((a, b) => a - b),
+    local: ports.map((port) => idOf(ids.ports, port.key)).sort((a, b) => a - b),
     lists: floodLists(local, ids),
     bumPps: network.spec.bumPps ?? null,
   };
 }
 
-/** A copy to the group, if there is one; else one to each host, in ascending header length, as the datapath goes through them. */
+/** A copy to the group, if there is one; else one to each host with ports, in ascending header length, as the datapath goes through them. */
 function floodLists({ segment, remotes }: Local, ids: IdBook): readonly FloodPeers[] {
   const { network, number, multicast } = segment;
   const family = network.spec.underlay;
@@ -225,17 +225,20 @@ function floodLists({ segment, remotes }: Local, ids: IdBook): readonly FloodPee
   const lists: FloodPeers[] = [];
   for (const encapsulation of ["nvgre", "vxlan"] as const) {
     const members = remotes
-      .filter((remote) => remote.encapsulation === encapsulation)
-      .map((remote) => ({ peer: idOf(ids.peers, remote.peer), vni: number }))
+      .filter(
+        ({ tunnel, member }) => tunnel.encapsulation === encapsulation && member.ports.length > 0,
+      )
+      .map(({ tunnel }) => ({ peer: idOf(ids.peers, tunnel.peers[0].name), vni: number }))
       .sort((a, b) => a.peer - b.peer);
     if (members.length > 0) lists.push({ encapsulation, family, members });
   }
   return lists;
 }
 
-function portRows(segment: Segment, port: Port, ids: IdBook): readonly Row[] {
+function portRows(host: Host, local: Local, port: Port, ids: IdBook): readonly Row[] {
+  const { segment, vrf } = local;
   const { network, number, mtu } = segment;
-  const { interface: device, attachment, mac, bumPps } = port.spec;
+  const { interface: device, attachment, mac, bumPps, addresses } = port.spec;
   const id = idOf(ids.ports, port.key);
   // A managed host's port without one has an error, and is not here.
   if (device === undefined) return [];
@@ -266,11 +269,12 @@ function portRows(segment: Segment, port: Port, ids: IdBook): readonly Row[] {
       dscp: network.spec.dscp,
       tenantTunnels: network.spec.tenantTunnels,
       bumPps: bumPps ?? null,
-      routed: false,
-      unknownNeighbours: "flood",
-      discovers: false,
-      mssClamp: false,
-      space: number,
+      routed: vrf !== null && routesAt(vrf, host),
+      unknownNeighbours: network.spec.unknownNeighbours,
+      // Where it says nothing, what it shows within its subnets is believed.
+      discovers: addresses.length === 0 && network.spec.subnets.length > 0,
+      mssClamp: network.spec.mssClamp,
+      space: spaceOf(local),
       owner: ownerOf(network.metadata.tenant),
     },
     ...prefixes.map((prefix): Row => ({ table: "source", port: id, prefix })),

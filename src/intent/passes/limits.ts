@@ -7,7 +7,6 @@ import { encapsulationBetween, encapsulationsAt, type Segment, vtepsOf } from ".
 
 /** Entries of one host by what they are, each with its bound. Ids begin with 1, so an id table holds one fewer. */
 const bounds = {
-  vteps: LIMIT.VTEPS_MAX,
   ports: LIMIT.PORTS_MAX - 1,
   peers: LIMIT.PEERS_MAX - 1,
   groups: LIMIT.GROUPS_MAX - 1,
@@ -42,7 +41,6 @@ export function checkLimits(
   for (const host of intent.hosts.values()) {
     if (!host.spec.managed) continue;
     const entries = countEntries(host.key, segmentsByHost.get(host.key) ?? []);
-    entries.vteps = host.spec.vteps.length;
     entriesByHost.set(host.key, entries);
     for (const { what, count, most } of beyond(entries))
       findings.push(
@@ -69,7 +67,6 @@ export function beyond(
 function countEntries(host: string, segments: readonly Segment[]): Entries {
   const peers = new Set<string>();
   const entries: Entries = {
-    vteps: 0,
     ports: 0,
     peers: 0,
     groups: 0,
@@ -83,8 +80,10 @@ function countEntries(host: string, segments: readonly Segment[]): Entries {
   };
   for (const segment of segments) {
     addEntries(entries, host, segment, 1);
-    for (const name of segment.membersByHost.keys())
-      if (name !== host) peers.add(`${name}/${segment.network.spec.underlay}`);
+    const family = segment.network.spec.underlay;
+    for (const member of segment.membersByHost.values())
+      if (member.host.key !== host)
+        for (const vtep of vtepsOf(member.host, family)) peers.add(vtep);
   }
   entries.peers = peers.size;
   return entries;

@@ -1,11 +1,12 @@
 /** Pass: one fabric; every name that is referred to is declared. */
 import type { FindingCode } from "../finding.ts";
-import type { Finding, Intent, IntentObject, Place, Port } from "../intent.ts";
+import type { Finding, Intent, IntentObject, Place, Port, Router } from "../intent.ts";
 import { nearest } from "../nearest.ts";
 import { findingAt, findingIn } from "../report.ts";
+import { keyIn, networkKeysOf } from "../routers.ts";
 
 /** What can be referred to. */
-type Target = "Tenant" | "Pool" | "Host" | "Network";
+type Target = "Tenant" | "Pool" | "Host" | "Network" | "Router";
 
 export function checkNames(intent: Intent): readonly Finding[] {
   const findings: Finding[] = [...checkFabrics(intent)];
@@ -40,17 +41,34 @@ export function checkNames(intent: Intent): readonly Finding[] {
     refer(port, "$.metadata.tenant", "Tenant", port.metadata.tenant);
     refer(port, "$.spec.host", "Host", port.spec.host);
     const key = networkKeyOf(port);
-    if (key.startsWith(`${port.metadata.tenant}/`)) refer(port, "$.spec.network", "Network", key);
-    else
-      findings.push(
-        findingAt(port, "$.spec.network", {
-          code: "foreign-network",
-          message: `${key} belongs to another tenant`,
-          suggestion: `a network of ${port.metadata.tenant}, or a port that belongs to ${key.split("/")[0]}`,
-        }),
-      );
+    if (isOwn(port, key)) refer(port, "$.spec.network", "Network", key);
+    else findings.push(foreignNetwork(port, "$.spec.network", key));
+  }
+  for (const router of intent.routers.values()) {
+    const { gatewayHost, export: exports } = router.spec;
+    refer(router, "$.metadata.tenant", "Tenant", router.metadata.tenant);
+    for (const [i, key] of networkKeysOf(router).entries()) {
+      const path = `$.spec.networks[${i}]`;
+      if (isOwn(router, key)) refer(router, path, "Network", key);
+      else findings.push(foreignNetwork(router, path, key));
+    }
+    if (gatewayHost !== undefined) refer(router, "$.spec.gatewayHost", "Host", gatewayHost);
+    for (const [i, { to }] of exports.entries())
+      for (const [j, reference] of to.entries())
+        refer(router, `$.spec.export[${i}].to[${j}]`, "Router", keyIn(router, reference));
   }
   return findings;
+}
+
+const isOwn = ({ metadata: { tenant } }: Port | Router, key: string): boolean =>
+  key.startsWith(`${tenant}/`);
+
+function foreignNetwork(object: Port | Router, path: string, key: string): Finding {
+  return findingAt(object, path, {
+    code: "foreign-network",
+    message: `${key} belongs to another tenant`,
+    suggestion: `a network of ${object.metadata.tenant}, or a ${object.kind.toLowerCase()} that belongs to ${key.split("/")[0]}`,
+  });
 }
 
 const codesByKind: Readonly<Record<Target, FindingCode>> = {
@@ -58,6 +76,7 @@ const codesByKind: Readonly<Record<Target, FindingCode>> = {
   Pool: "unknown-pool",
   Host: "unknown-host",
   Network: "unknown-network",
+  Router: "unknown-router",
 };
 
 function keysOf(intent: Intent, kind: Target): ReadonlyMap<string, IntentObject> {
@@ -70,6 +89,8 @@ function keysOf(intent: Intent, kind: Target): ReadonlyMap<string, IntentObject>
       return intent.hosts;
     case "Network":
       return intent.networks;
+    case "Router":
+      return intent.routers;
   }
 }
 

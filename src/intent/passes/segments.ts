@@ -4,9 +4,10 @@
  */
 import { parseIp } from "../../base/ip.ts";
 import type { EncapsulationName, FamilyName } from "../../rows/rows.ts";
-import type { Finding, Host, Intent, Network, Port } from "../intent.ts";
+import type { Finding, Host, Intent, Network, Port, Router } from "../intent.ts";
 import { numberOf } from "../numbers.ts";
 import { findingAt } from "../report.ts";
+import { gatewayHostOf, routersByNetworkOf } from "../routers.ts";
 import { compileGroups } from "./groups.ts";
 import { networkKeyOf } from "./names.ts";
 
@@ -26,6 +27,8 @@ export interface Segment {
   readonly membersByHost: ReadonlyMap<string, Member>;
   /** How it floods by the underlay's multicast; null: a copy to each host. */
   readonly multicast: Multicast | null;
+  /** Of its router: a host that is part of the network with or without ports. */
+  readonly gatewayHost: Host | null;
 }
 
 export interface Multicast {
@@ -55,15 +58,21 @@ export function compileSegments(intent: Intent): {
     compileGroups(intent).assignments.map(({ network, group }) => [network.key, group]),
   );
   const portsByNetwork = Map.groupBy(intent.ports.values(), networkKeyOf);
+  const routers = routersByNetworkOf(intent);
   for (const network of intent.networks.values()) {
     const number = numberOf(intent, network);
     const membersByHost = membersOf(intent, portsByNetwork.get(network.key) ?? []);
     if (number === null || membersByHost.size === 0) continue;
-    const mtu = mtuOf(network, membersByHost);
+    const router = routers.get(network.key);
+    const gatewayHost = router ? gatewayHostOf(intent, router) : null;
+    const attendants = new Map(membersByHost);
+    if (gatewayHost && !attendants.has(gatewayHost.key))
+      attendants.set(gatewayHost.key, { host: gatewayHost, ports: [] });
+    const mtu = mtuOf(network, attendants);
     const faults = [
-      ...checkVteps(network, membersByHost),
-      ...checkEncapsulations(network, membersByHost),
-      ...checkMtu(network, membersByHost, mtu),
+      ...checkVteps(network, attendants),
+      ...checkEncapsulations(network, attendants),
+      ...checkMtu(network, attendants, mtu),
       ...checkMulticast(network, membersByHost),
     ];
     findings.push(...faults);
@@ -71,7 +80,7 @@ export function compileSegments(intent: Intent): {
     const group = groupsByNetwork.get(network.key);
     const encapsulation = commonEncapsulation(network, membersByHost);
     const multicast = group && encapsulation ? { group, encapsulation } : null;
-    segments.push({ network, number, mtu, membersByHost, multicast });
+    segments.push({ network, number, mtu, membersByHost, multicast, gatewayHost });
   }
   return { segments, findings };
 }
@@ -91,13 +100,20 @@ export function vtepsOf(host: Host, family: FamilyName): readonly string[] {
   return host.spec.vteps.filter((vtep) => parseIp(vtep)?.family === family);
 }
 
-/** What `network` may arrive in at `host`. */
-export function encapsulationsAt(network: Network, host: Host): readonly EncapsulationName[] {
+/** What a network or a router's packets may arrive in at `host`. */
+export function encapsulationsAt(
+  network: Network | Router,
+  host: Host,
+): readonly EncapsulationName[] {
   return network.spec.encapsulations.filter((one) => host.spec.encapsulations.includes(one));
 }
 
-/** What two hosts use on `network`: the first of its list that both speak; null: none. */
-export function encapsulationBetween(network: Network, a: Host, b: Host): EncapsulationName | null {
+/** What two hosts use on a network or for a router: the first of its list that both speak; null: none. */
+export function encapsulationBetween(
+  network: Network | Router,
+  a: Host,
+  b: Host,
+): EncapsulationName | null {
   const both = encapsulationsAt(network, a).filter((one) => b.spec.encapsulations.includes(one));
   return both[0] ?? null;
 }
@@ -125,7 +141,8 @@ function mtuOf(network: Network, members: ReadonlyMap<string, Member>): number {
   return smallest - overheadOf(network);
 }
 
-function overheadOf(network: Network): number {
+/** Of the largest header that `network` allows. */
+export function overheadOf(network: Network): number {
   const overheads = OVERHEAD_OCTETS[network.spec.underlay];
   return Math.max(...network.spec.encapsulations.map((one) => overheads[one]));
 }

@@ -5,17 +5,18 @@
 import type { Fabric, Finding, Host, Intent, IntentObject, Network, Port } from "../intent.ts";
 import { wireLearningOf } from "../learning.ts";
 import { findingAt } from "../report.ts";
+import { routersByNetworkOf } from "../routers.ts";
 
 export function checkSupport(intent: Intent): readonly Finding[] {
   const findings: Finding[] = [];
   for (const fabric of intent.fabrics.values()) findings.push(...checkFabric(fabric));
   for (const pool of intent.pools.values())
-    if (pool.spec.numbers !== "vni" && pool.spec.numbers !== "vsid")
+    if (pool.spec.numbers === "group" || pool.spec.numbers === "address")
       findings.push(
         unsupported(pool, "$.spec.numbers", {
           severity: "warning",
           what: `pools of ${pool.spec.numbers}`,
-          suggestion: "vni or vsid",
+          suggestion: "vni, vsid or l3vni",
         }),
       );
   for (const tenant of intent.tenants.values())
@@ -23,7 +24,11 @@ export function checkSupport(intent: Intent): readonly Finding[] {
       findings.push(unsupported(tenant, "$.spec.quotas", { what: "quotas" }));
   for (const host of intent.hosts.values()) findings.push(...checkHost(host));
   const [fabric] = intent.fabrics.values();
-  for (const network of intent.networks.values()) findings.push(...checkNetwork(network, fabric));
+  const routers = routersByNetworkOf(intent);
+  for (const network of intent.networks.values()) {
+    findings.push(...checkNetwork(network, fabric));
+    if (!routers.has(network.key)) findings.push(...checkUnrouted(network));
+  }
   for (const port of intent.ports.values()) findings.push(...checkPort(port));
   return findings;
 }
@@ -86,7 +91,7 @@ function checkHost(host: Host): readonly Finding[] {
 }
 
 function checkNetwork(network: Network, fabric: Fabric | undefined): readonly Finding[] {
-  const { learning, ageSeconds, macsMax, inside, vlan, gateways } = network.spec;
+  const { learning, ageSeconds, macsMax, inside, vlan } = network.spec;
   const findings: Finding[] = [];
   const error = (field: string, what: string, suggestion?: string): void => {
     const about = suggestion === undefined ? { what } : { what, suggestion };
@@ -113,14 +118,21 @@ function checkNetwork(network: Network, fabric: Fabric | undefined): readonly Fi
         what: "vlan, other than to number the network",
       }),
     );
-  if (gateways !== undefined && gateways.length > 0)
-    findings.push(
-      unsupported(network, "$.spec.gateways", {
-        severity: "warning",
-        what: "gateways: networks are islands",
-      }),
-    );
   return findings;
+}
+
+/** Only for what a router does. */
+function checkUnrouted(network: Network): readonly Finding[] {
+  const { gateways, mssClamp } = network.spec;
+  const idle = (field: string): Finding =>
+    findingAt(network, `$.spec.${field}`, {
+      severity: "warning",
+      code: "no-effect",
+      message: "no router has the network",
+      suggestion: "name the network in a Router, or remove it",
+    });
+  const hasGateways = gateways !== undefined && gateways.length > 0;
+  return [...(hasGateways ? [idle("gateways")] : []), ...(mssClamp ? [idle("mssClamp")] : [])];
 }
 
 function checkPort(port: Port): readonly Finding[] {

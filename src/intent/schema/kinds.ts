@@ -4,12 +4,13 @@
  * The first value of a choice is its default.
  */
 import { z } from "zod";
+import { apiVersion, encapsulation, metadata, tenantMetadata } from "./common.ts";
+import { routerSchema } from "./router.ts";
 import {
   address,
   addressOrPrefix,
   distinct,
   interfaceName,
-  labels,
   mac,
   name,
   prefix,
@@ -17,22 +18,6 @@ import {
   reference,
 } from "./scalar.ts";
 
-export const API_VERSION = "weft.network/v1alpha1";
-
-const apiVersion = z.literal(API_VERSION).describe("The version of these shapes.");
-const objectName = name.describe("Unique among the tenant's objects of this kind.");
-const tenant = name.describe("The tenant to whom it belongs.");
-const metadata = z.strictObject({
-  name: name.describe("Unique among objects of this kind."),
-  labels: labels.exactOptional(),
-});
-const tenantMetadata = z.strictObject({
-  name: objectName,
-  tenant,
-  labels: labels.exactOptional(),
-});
-
-const encapsulation = z.enum(["vxlan", "nvgre"]);
 const learning = z.enum(["static", "flood-and-learn", "evpn"]);
 const asn = z.int().min(1).max(0xffff_ffff);
 const replicas = z
@@ -81,7 +66,7 @@ export const poolSchema = z.strictObject({
       numbers: z
         .enum(["vni", "vsid", "l3vni", "group", "address"])
         .describe(
-          "What it holds: vni for networks that allow VXLAN, vsid for networks that allow NVGRE.",
+          "What it holds: vni for networks that allow VXLAN, vsid for networks that allow NVGRE, l3vni for routers.",
         ),
       ranges: distinct(range).min(1).exactOptional().describe('Numbers: "10000-19999" or "42".'),
       prefixes: distinct(prefix).min(1).exactOptional().describe("Addresses."),
@@ -217,6 +202,16 @@ export const networkSchema = z.strictObject({
         .enum(["uniform", "pipe"])
         .default("uniform")
         .describe("Outer DSCP is the inner one (uniform) or 0 (pipe), RFC 2983."),
+      unknownNeighbours: z
+        .enum(["flood", "drop"])
+        .default("flood")
+        .describe(
+          "What becomes of a question (ARP, ND) for an address that nobody is known to have.",
+        ),
+      mssClamp: z
+        .boolean()
+        .default(false)
+        .describe("TCP connections are told what fits their way (MSS)."),
       bumPps: replicas.exactOptional(),
       tenantTunnels: z
         .enum(["allow", "deny"])
@@ -272,15 +267,23 @@ export const schemasByKind = {
   Host: hostSchema,
   Network: networkSchema,
   Port: portSchema,
+  Router: routerSchema,
 } as const;
 
 export type Kind = keyof typeof schemasByKind;
 
-export const KINDS: readonly Kind[] = ["Fabric", "Pool", "Tenant", "Host", "Network", "Port"];
+export const KINDS: readonly Kind[] = [
+  "Fabric",
+  "Pool",
+  "Tenant",
+  "Host",
+  "Network",
+  "Port",
+  "Router",
+];
 
 /** In the language, and not acted on by this version. */
 export const LATER_KINDS: readonly string[] = [
-  "Router",
   "Service",
   "External",
   "Group",
@@ -293,10 +296,11 @@ export const LATER_KINDS: readonly string[] = [
 export const meaningsByKind: Readonly<Record<Kind, string>> = {
   Fabric: "The whole: one an intent.",
   Pool: "Numbers to give out.",
-  Tenant: "Who owns networks and ports; its addresses are its own.",
+  Tenant: "Who owns networks, ports and routers; its addresses are its own.",
   Host: "A machine that carries tenants' frames: a tunnel endpoint (VTEP, NVE).",
   Network: "One broadcast domain of a tenant, over all hosts where it has ports.",
   Port: "An attached workload: where it is, and what it may send from.",
+  Router: "Networks of a tenant that reach one another: an address space of its own (VRF).",
 };
 
 export type FabricDocument = z.output<typeof fabricSchema>;
@@ -305,3 +309,4 @@ export type TenantDocument = z.output<typeof tenantSchema>;
 export type HostDocument = z.output<typeof hostSchema>;
 export type NetworkDocument = z.output<typeof networkSchema>;
 export type PortDocument = z.output<typeof portSchema>;
+export type RouterDocument = z.output<typeof routerSchema>;
