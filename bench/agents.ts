@@ -2,6 +2,7 @@
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ask } from "../src/io/agent-client.ts";
+import { monotonicMs, sleepMs } from "../src/io/clock.ts";
 import {
   type Bed,
   bpffsOf,
@@ -15,6 +16,8 @@ import {
 import { type Running, start, stop } from "./program.ts";
 
 const READY_MS = 60_000;
+const ANSWER_MS = 60_000;
+const LOOK_MS = 10;
 
 /** How many table rows an agent has written since it began. */
 export interface Writes {
@@ -31,8 +34,12 @@ export class Agents {
     this.#name = name;
   }
 
-  /** Starts one on each of `on`, with `intent`, and waits until all are ready. */
-  async start(bed: Bed, intent: string, on: readonly Side[] = sides): Promise<void> {
+  /** Starts one on each host, or on those of `on`, with `intent`, and waits until all are ready. */
+  async start(
+    bed: Bed,
+    intent: string,
+    { on = sides, options = [] }: { on?: readonly Side[]; options?: readonly string[] } = {},
+  ): Promise<void> {
     const file = writeBedFile(bed, `${this.#name}.yaml`, intent);
     const started = on.map((side) => {
       for (const part of ["run", "state"])
@@ -44,6 +51,7 @@ export class Agents {
           ...["--run", join(this.#directory(bed, side), "run")],
           ...["--state", join(this.#directory(bed, side), "state")],
           ...["--pins", this.#pins(bed, side)],
+          ...options,
         ],
         (line) => /"ready":\s*true/.test(line),
         READY_MS,
@@ -62,9 +70,18 @@ export class Agents {
     renameSync(fresh, fresh.replace(/\.new$/, ""));
   }
 
-  /** Throws if the agent has something to complain of. */
+  /**
+   * Asked again when it does not answer: an agent that reads a great intent has no time for that. Throws if it has
+   * something to complain of.
+   */
   async writesOf(bed: Bed, side: Side): Promise<Writes> {
-    const answer = await ask(join(this.#directory(bed, side), "run", "read.sock"), "/status");
+    const socket = join(this.#directory(bed, side), "run", "read.sock");
+    const endMs = monotonicMs() + ANSWER_MS;
+    let answer = await ask(socket, "/status");
+    while (!answer.ok && monotonicMs() < endMs) {
+      await sleepMs(LOOK_MS);
+      answer = await ask(socket, "/status");
+    }
     if (!answer.ok) throw new Error(`h${side} does not answer: ${answer.error.detail}`);
     const { stale, problems, writes } = { ...nothing, ...Object(answer.value) };
     if (stale || problems.length > 0)

@@ -58,7 +58,35 @@ export const routedIntent = (bed: Bed, { encapsulation, irb, prefixes }: Routing
     ...sides.map((side) => port(bed, side, `side-${side}`)),
   ]);
 
-function fabric(bed: Bed, encapsulation: Encapsulation): readonly object[] {
+/** One network with a workload on the first host and very many endpoints on the second, which is not ours. */
+export const crowdedIntent = (bed: Bed, endpoints: number): string =>
+  textOf([
+    ...fabric(bed, "vxlan", [2]),
+    network("crowd", { subnets: ["10.0.0.0/8"], encapsulations: ["vxlan"], vni: VNI }),
+    port(bed, 1, "crowd"),
+    ...Array.from({ length: endpoints }, (_, i) => ({
+      kind: "Port",
+      metadata: { name: `e${i}`, tenant: TENANT },
+      spec: {
+        network: "crowd",
+        host: "h2",
+        mac: `02:01:${octetsOf(i)
+          .map((octet) => octet.toString(16).padStart(2, "0"))
+          .join(":")}`,
+        addresses: [`10.${octetsOf(i).slice(1).join(".")}`],
+      },
+    })),
+  ]);
+
+/** Four of them, beyond the addresses of workloads. */
+const octetsOf = (i: number): readonly number[] =>
+  [24, 16, 8, 0].map((shift) => ((i + 2 ** 18) >>> shift) & 255);
+
+function fabric(
+  bed: Bed,
+  encapsulation: Encapsulation,
+  unmanaged: readonly Side[] = [],
+): readonly object[] {
   return [
     { kind: "Fabric", metadata: { name: "bench" }, spec: { numbering: "nvgre-safe" } },
     { kind: "Tenant", metadata: { name: TENANT }, spec: {} },
@@ -69,6 +97,7 @@ function fabric(bed: Bed, encapsulation: Encapsulation): readonly object[] {
         uplinks: [{ interface: "uplink", mtu: bed.mtu }],
         vteps: [uplinkAddress(side)],
         encapsulations: [encapsulation],
+        ...(unmanaged.includes(side) ? { managed: false } : {}),
       },
     })),
   ];

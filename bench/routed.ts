@@ -150,7 +150,10 @@ const weftRouted = (encapsulation: Encapsulation, irb: Irb): Contender =>
 const { baseline, floor, kernel: kernelName } = routedStandard;
 
 export const routedContenders: readonly Contender[] = [
-  router(baseline, "plain Linux router on either host, no encapsulation: what all is measured against"),
+  router(
+    baseline,
+    "plain Linux router on either host, no encapsulation: what all is measured against",
+  ),
   redirect(),
   kernel(kernelName, "asymmetric: routed once", joinAsymmetrically),
   kernel(`${kernelName}-sym`, "symmetric: routed on both hosts", joinSymmetrically),

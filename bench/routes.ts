@@ -83,7 +83,8 @@ function weftWithRoutes(encapsulation: Encapsulation): RouteContender {
       for (const [i, side] of sides.entries())
         while ((await rowsWritten(agents, bed, side)) - (before[i] ?? 0) < wanted) {
           bed.signal.throwIfAborted();
-          if (monotonicMs() > endMs) throw new Error(`${wanted} routes are not in force on h${side}`);
+          if (monotonicMs() > endMs)
+            throw new Error(`${wanted} routes are not in force on h${side}`);
           await sleepMs(LOOK_MS);
         }
     },
