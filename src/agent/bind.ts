@@ -86,7 +86,8 @@ export function bind(input: BindInput): Bound {
       }
       case "uplink":
       case "standby":
-        break; // an interface to attach to, and whom to watch: no entries
+      case "discovery":
+        break; // an interface to attach to, whom to watch, how long to remember: no entries
       case "vtep": {
         const flags = row.shared ? VTEP_FLAG.VTEP_SHARED : 0;
         put("vtep", pack("vtepKey", { address: address(row.address) }), pack("vtepRow", { flags }));

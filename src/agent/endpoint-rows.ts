@@ -55,7 +55,9 @@ export class EndpointRows {
   readonly #attached = new Map<number, AttachRow>();
   readonly #arrivals = new Map<number, VniInRow>();
   readonly #declared: readonly HostRow[];
-  /** Host by peer, peer by group, group by "peer network". */
+  /** Seconds by network. */
+  readonly #ages = new Map<number, number>();
+  /** Host by peer, peer by group, group by "peer number". */
   readonly #hostsByPeer = new Map<number, string>();
   readonly #peersByGroup = new Map<number, number>();
   readonly #groups = new Map<string, number>();
@@ -71,11 +73,12 @@ export class EndpointRows {
       else if (row.table === "vni_in") this.#arrivals.set(row.network, row);
       else if (row.table === "host") declared.push(row);
       else if (row.table === "peer") this.#hostsByPeer.set(row.peer, row.host);
-      else if (row.table === "admit" && row.group !== null)
-        this.#groups.set(`${row.peer} ${row.network}`, row.group);
+      else if (row.table === "discovery") this.#ages.set(row.network, row.ageSeconds);
       else if (row.table === "group") {
         const [first] = row.members;
-        if (first) this.#peersByGroup.set(row.group, first.peer);
+        if (!first) continue;
+        this.#peersByGroup.set(row.group, first.peer);
+        this.#groups.set(`${first.peer} ${first.vni}`, row.group);
       } else if (row.table === "route" && row.kind === "glean") {
         const prefix = parsePrefix(row.prefix);
         if (prefix) subnets.push({ space: row.space, network: row.network, prefix });
@@ -97,13 +100,15 @@ export class EndpointRows {
     subnets: ReadonlyMap<number, readonly { readonly prefix: IpPrefix }[]>,
   ): ReadonlyMap<number, GroundNetwork> {
     const networks = new Map<number, GroundNetwork>();
-    for (const { network, space, learning, isRouter } of this.#arrivals.values())
+    for (const { network, space, isRouter } of this.#arrivals.values()) {
+      const age = this.#ages.get(network);
       if (!isRouter)
         networks.set(network, {
           space,
           subnets: (subnets.get(network) ?? []).map(({ prefix }) => prefix),
-          lifeMs: learning ? 1000 * learning.ageSeconds : LIFE_MS,
+          lifeMs: age === undefined ? LIFE_MS : 1000 * age,
         });
+    }
     return networks;
   }
 
@@ -111,7 +116,7 @@ export class EndpointRows {
     return this.#attached.get(port) ?? null;
   }
 
-  /** Next-hop group to a peer on a network; null: nothing is sent to him there. */
+  /** Next-hop group to a peer under a network's or a router's number; null: nothing is sent to him there. */
   groupTo(peer: number, network: number): number | null {
     return this.#groups.get(`${peer} ${network}`) ?? null;
   }
@@ -169,7 +174,7 @@ export class EndpointRows {
   }
 
   /** All endpoints, as `self` knows them, by network and address. */
-  list(self: string, known: Iterable<Known>, nowMs: number): readonly ListedEndpoint[] {
+  list(self: string, known: Iterable<Known>): readonly ListedEndpoint[] {
     const names = new Map([...this.#ports.values()].map((port) => [port.network, port]));
     const place = (network: number, at: Place | null): Omit<ListedEndpoint, "mac" | "address"> => {
       const port = at?.kind === "port" ? (this.#ports.get(at.id) ?? null) : null;
@@ -189,7 +194,7 @@ export class EndpointRows {
       if (kind === "port" || kind === "group")
         rows.push({ ...place(network, { kind, id: target }), mac, address });
     for (const { address, state } of known) {
-      const since = timestampOfMonotonic(state.since, nowMs);
+      const since = timestampOfMonotonic(state.since);
       if (state.at !== "discovered") {
         rows.push({ ...place(state.network, null), mac: null, address, state: "silent", since });
         continue;
@@ -198,8 +203,8 @@ export class EndpointRows {
       rows.push({
         ...place(claim.network, claim),
         ...{ mac: claim.mac, address, state: "discovered", since, moves },
-        lastSeen: timestampOfMonotonic(seenAt, nowMs),
-        expires: timestampOfMonotonic(seenAt + this.lifeMsOf(claim.network), nowMs),
+        lastSeen: timestampOfMonotonic(seenAt),
+        expires: timestampOfMonotonic(seenAt + this.lifeMsOf(claim.network)),
       });
     }
     return rows.sort((a, b) => a.vni - b.vni || compareText(a.address, b.address));

@@ -28,12 +28,12 @@ export interface NextHop {
   readonly state: NextHopState;
 }
 
-/** Down: its interface has no carrier, or is not to be used. */
-export type NextHopState = "up" | "link-down" | "unresolved" | "failed";
+/** Down: its interface has no carrier, or is not to be used. Gone: there is no such interface any more. */
+export type NextHopState = "up" | "link-down" | "link-gone" | "unresolved" | "failed";
 
 /** What the kernel's route to one address says. */
 export interface RouteFacts {
-  /** All of the route's, also those that are of no use now; empty: no route, or one that forbids. */
+  /** All of the route's, also those that are of no use now, or went with an uplink; empty: no route, or one that forbids. */
   readonly nextHops: readonly NextHop[];
   /** A limit of the route, or one that the path has taught; null: the interface's is the only one. */
   readonly mtu: number | null;
@@ -58,13 +58,22 @@ const USABLE: ReadonlySet<Neighbour["state"]> = new Set<Neighbour["state"]>([
 
 const keyOf = (oif: number, address: string): string => `${oif} ${address}`;
 
+export interface FactsWanted {
+  /** Tunnel addresses of peers. */
+  readonly remotes: readonly string[];
+  /** Names of this host's uplinks. */
+  readonly uplinks: ReadonlySet<string>;
+  /** What was read the last time. */
+  readonly before: HostFacts | null;
+}
+
 /**
  * Reads everything anew, and has the kernel keep every next hop resolved, so that it stays so when this
  * process is gone.
  */
 export function readFacts(
   on: NetlinkSocket,
-  remotes: readonly string[],
+  { remotes, uplinks, before: known }: FactsWanted,
 ): Result<HostFacts, NetlinkError> {
   const links = readLinks(on);
   if (!links.ok) return links;
@@ -79,7 +88,14 @@ export function readFacts(
     // To an address of our own nothing is sent.
     const { nexthops = [], mtu = null } = path.value?.local === false ? path.value : {};
     const hops = nexthops.map((n) => ({ ...n, address: n.gateway ?? formatIp(destination) }));
-    entries.set(remote, { hops, mtu });
+    const then = known?.routesByRemote.get(remote)?.nextHops ?? [];
+    const gone = then.filter(({ interface: name }) => uplinks.has(name) && !linksByName.has(name));
+    entries.set(remote, {
+      // With an interface the kernel takes the whole of an IPv4 route that it was one of the ways of: the others are as good.
+      hops: path.value === null && gone.length > 0 ? leftOf(then, linksByIndex) : hops,
+      gone,
+      mtu,
+    });
   }
   const before = readNeighbours(on);
   if (!before.ok) return before;
@@ -102,22 +118,30 @@ export function readFacts(
   if (!neighbours.ok) return neighbours;
   const neighboursByKey = new Map(neighbours.value.map((n) => [keyOf(n.index, n.address), n]));
   const routesByRemote = new Map<string, RouteFacts>();
-  for (const [remote, { hops, mtu }] of entries) {
+  for (const [remote, { hops, gone, mtu }] of entries) {
     const nextHops = hops.flatMap((hop) => {
       const link = linksByIndex.get(hop.oif);
       return link ? nextHopOf(hop, link, neighboursByKey.get(keyOf(hop.oif, hop.address))) : [];
     });
-    routesByRemote.set(remote, { nextHops, mtu });
+    routesByRemote.set(remote, { nextHops: [...nextHops, ...gone.map(withoutLink)], mtu });
   }
   return ok({ linksByName, routesByRemote, refusals });
 }
 
 interface Entry {
   readonly hops: readonly Hop[];
+  readonly gone: readonly NextHop[];
   readonly mtu: number | null;
 }
 
 type Hop = Pick<Nexthop, "oif" | "weight" | "usable"> & { readonly address: string };
+
+const leftOf = (hops: readonly NextHop[], links: ReadonlyMap<number, Link>): readonly Hop[] =>
+  hops.filter(({ oif }) => links.has(oif)).map((hop) => ({ ...hop, usable: true }));
+
+const withoutLink = (hop: NextHop): NextHop => ({
+  ...{ ...hop, mac: null, fresh: false, state: "link-gone" },
+});
 
 function nextHopOf(hop: Hop, link: Link, neighbour: Neighbour | undefined): NextHop {
   const { oif, address, weight } = hop;

@@ -76,10 +76,11 @@ export function bindPeers(rows: readonly PeerRow[], input: PathInput, put: Put):
   });
 }
 
-/** Every next hop of the route has its row, used or not: so it stays known, and the kernel keeps asking for it. */
+/** Every next hop that is there has its row, used or not: so it stays known, and the kernel keeps asking for it. */
 function legOf(row: PeerRow, input: PathInput, put: Put): Leg {
   const { nextHops = [], mtu = null } = input.facts.routesByRemote.get(row.remote) ?? {};
-  const ids = nextHops.map((hop) => {
+  const ids = nextHops.map((hop, i) => {
+    if (hop.state === "link-gone") return -1 - i; // nobody's
     const known = input.adjacencies.take(hop);
     put("adjacency", u32(known.id), adjacencyRow(hop, known, input.freshUntilNs));
     return known.id;
@@ -99,7 +100,7 @@ function legOf(row: PeerRow, input: PathInput, put: Put): Leg {
 function usableOf(hops: readonly NextHop[], ids: readonly number[]): readonly number[] {
   const all = hops.map(({ state }, i) => ({ state, id: ids[i] ?? 0 }));
   const up = all.filter(({ state }) => state === "up");
-  return (up.length > 0 ? up : all.filter(({ state }) => state !== "link-down")).map(
+  return (up.length > 0 ? up : all.filter(({ state }) => !state.startsWith("link-"))).map(
     (one) => one.id,
   );
 }

@@ -201,7 +201,9 @@ export class Reconciler {
     const remotes = own.filter((row) => row.table === "peer").map((row) => row.remote);
     if (same && this.#facts && remotes.every((one) => this.#facts?.routesByRemote.has(one)))
       return ok(this.#facts);
-    const facts = readFacts(this.#kernel.netlink, remotes);
+    const uplinks = new Set(this.#uplinks.map((row) => row.interface));
+    const before = this.#facts;
+    const facts = readFacts(this.#kernel.netlink, { remotes, uplinks, before });
     this.#facts = facts.ok ? facts.value : null;
     return facts;
   }

@@ -20,8 +20,10 @@ import {
   type Segment,
   vtepsOf,
 } from "../intent/passes/segments.ts";
+import { routersByNetworkOf } from "../intent/routers.ts";
 import type { UnderlaySettings } from "./lab-file.ts";
 import { hostNamespace, portNamespace, underlayNamespace } from "./paths.ts";
+import { gatewaysOf } from "./routes.ts";
 import type { LabHost, LabPort, LabUplink, Topology, Tunnel } from "./topology.ts";
 
 export interface LayoutError {
@@ -211,6 +213,8 @@ const foreignBridge = (vni: number): string => `n${vni}`;
 function layOutPort(input: LayoutInput, segments: readonly Segment[], port: Port): LabPort {
   const { intent, name } = input;
   const { network, number, mtu } = segmentOf(segments, port);
+  const isRouted = routersByNetworkOf(intent).has(network.key);
+  const gateways = isRouted ? gatewaysOf(network) : [];
   const index = [...intent.ports.keys()].indexOf(port.key);
   const managed = intent.hosts.get(port.spec.host)?.spec.managed ?? false;
   return {
@@ -225,11 +229,18 @@ function layOutPort(input: LayoutInput, segments: readonly Segment[], port: Port
     mac: port.spec.mac,
     mtu,
     addresses: port.spec.addresses.map((address: string) => workloadAddress(address, network)),
+    gateways: gateways.filter(isReachedFrom(port)).map(formatIp),
     encapsulations: network.spec.encapsulations,
     vni: number,
     bridge: managed ? null : foreignBridge(number),
   };
 }
+
+/** Whether the workload has an address of the gateway's family, without which it has no way to it. */
+const isReachedFrom =
+  (port: Port) =>
+  ({ family }: IpAddress): boolean =>
+    port.spec.addresses.some((address: string) => ip(address).family === family);
 
 /** With its subnet's length, so that the workload has a route to its neighbours; alone outside of all subnets. */
 function workloadAddress(address: string, network: Network): string {

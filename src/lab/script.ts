@@ -96,10 +96,13 @@ function portBatch(port: LabPort): Batch {
   const addresses = port.addresses.map(
     (address: string) => `address add ${address} dev ${port.interface}${noDad(address)}`,
   );
+  const routes = port.gateways.map(
+    (gateway: string) => `route add default via ${gateway} dev ${port.interface}`,
+  );
   return {
     program: "ip",
     namespace: port.namespace,
-    lines: ["link set lo up", ...addresses, `link set ${port.interface} up`],
+    lines: ["link set lo up", ...addresses, `link set ${port.interface} up`, ...routes],
   };
 }
 

@@ -41,6 +41,8 @@ interface PortStatus {
   readonly addresses: readonly string[];
   readonly encapsulations: readonly EncapsulationName[];
   readonly vni: number;
+  /** Where its default routes lead. */
+  readonly gateways: readonly string[];
 }
 
 export async function readLabStatus(state: LabState): Promise<LabStatus> {
@@ -107,6 +109,7 @@ function portStatus(p: LabPort): PortStatus {
     addresses: p.addresses.map(bare),
     encapsulations: p.encapsulations,
     vni: p.vni,
+    gateways: p.gateways,
   };
 }
 

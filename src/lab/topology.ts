@@ -61,6 +61,8 @@ export interface LabPort {
   readonly mtu: number;
   /** "address/bits". */
   readonly addresses: readonly string[];
+  /** Where its default routes lead, one a family; none if its network is not routed. */
+  readonly gateways: readonly string[];
   readonly encapsulations: readonly EncapsulationName[];
   readonly vni: number;
   /** On a foreign host: the bridge that the host's side is in. */
@@ -115,6 +117,7 @@ const port: z.ZodType<LabPort> = z.strictObject({
   mac: z.string(),
   mtu: z.int(),
   addresses: texts,
+  gateways: texts,
   encapsulations: z.array(z.enum(["vxlan", "nvgre"])),
   vni: z.int(),
   bridge: z.string().nullable(),

@@ -166,7 +166,11 @@ export const LIMIT = {
   REPLICAS_MAX: 512,
   EVENT_HEADER_OCTETS: 128,
   EVENTS_OCTETS: 1048576,
+  ANSWERS_PER_SECOND: 100,
+  ANSWERS_BURST: 20,
   EVENTS_PER_SECOND: 64,
+  PUNTS_PER_SECOND: 1000,
+  PUNT_BURST_NS: 100000000,
   VERDICTS_MAX: 256,
   VID_UNTAGGED: 65535,
   VNI_NONE: 2147483647,
@@ -478,7 +482,7 @@ export const LAYOUTS = {
       flags: { at: 12, octets: 4, form: "integer" },
     },
   },
-  puntTrailer: {
+  puntHeader: {
     octets: 40,
     fields: {
       magic: { at: 0, octets: 4, form: "integer" },

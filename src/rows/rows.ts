@@ -266,6 +266,14 @@ export interface StandbyRow {
   readonly self: number;
 }
 
+/** What is found out about addresses of a network, by the ports of it that have none declared. */
+export interface DiscoveryRow {
+  readonly table: "discovery";
+  readonly network: number;
+  /** Life of an address, from the last sign of it. */
+  readonly ageSeconds: number;
+}
+
 export type Row =
   | SettingsRow
   | UplinkRow
@@ -285,7 +293,8 @@ export type Row =
   | RouteRow
   | SpaceRow
   | GatewayRow
-  | StandbyRow;
+  | StandbyRow
+  | DiscoveryRow;
 
 /** A host's rows in parts that change as one, in no order: its own, and each network's by the network's key. */
 export type RowParts = ReadonlyMap<string, readonly Row[]>;

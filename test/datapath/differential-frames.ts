@@ -8,8 +8,15 @@ import {
   GATEWAY,
   GROUP,
   LEARNING,
+  MOVED_MACS,
   MTU,
+  NARROW,
   ODD_MACS,
+  PASSING_PLACES,
+  passingAddresses,
+  ROUTED_PLACES,
+  ROUTER,
+  ROUTER_MAC,
   SENDERS,
   type Sender,
   SHARED,
@@ -82,7 +89,7 @@ function bent(draw: Draw, frame: Uint8Array): Uint8Array {
 function destination(draw: Draw, { network, mac }: Sender): string {
   const station = stationMac(draw.below(STATIONS));
   const neighbour = mac === PORTS[1] ? PORTS[2] : PORTS[1];
-  const sound = draw.once(3) ? neighbour : draw.of<Peer>(...PEERS).mac;
+  const sound = draw.once(3) ? neighbour : draw.once(2) ? GATEWAY : draw.of<Peer>(...PEERS).mac;
   return draw.mostly(
     3,
     network === LEARNING ? station : sound,
@@ -123,7 +130,17 @@ function arpOf(draw: Draw, { port, mac }: Sender): Uint8Array {
 }
 
 const payload = (draw: Draw): Uint8Array =>
-  filler(draw.mostly(10, draw.of(0, 1, 8, 20, 30, 40, 100, 240), MTU - 48, MTU - 28, MTU - 20));
+  filler(
+    draw.mostly(
+      8,
+      draw.of(0, 1, 8, 20, 30, 40, 100, 240),
+      NARROW - 28,
+      NARROW,
+      MTU - 48,
+      MTU - 28,
+      MTU - 20,
+    ),
+  );
 
 const udpOf = (draw: Draw): Uint8Array =>
   udp(
@@ -148,6 +165,34 @@ function transport(draw: Draw): readonly [protocol: number, body: Uint8Array] {
   }
 }
 
+const ttlOf = (draw: Draw): number => draw.mostly(12, 64, 0, 1, 2, 255);
+
+function somewhere4(draw: Draw): string {
+  const place = `10.1.1.${1 + draw.below(ROUTED_PLACES)}`;
+  const further = `10.1.${draw.below(4)}.${draw.of(1, 3, 254, 255, draw.below(256))}`;
+  const sound = draw.of(place, place, `10.1.0.${draw.of(1, 2, 3)}`, "10.1.2.9", "10.1.2.200");
+  return draw.mostly(
+    3,
+    sound,
+    passingAddresses(draw.below(PASSING_PLACES.length))[0] ?? place,
+    ...[further, further, further, "10.1.0.2", "10.1.0.254", "192.0.2.1"],
+    draw.of("0.0.0.1", "127.0.0.1", "169.254.1.1", "224.0.0.9", "255.255.255.255"),
+  );
+}
+
+function somewhere6(draw: Draw): string {
+  const place = `fd00:1::${(1 + draw.below(ROUTED_PLACES)).toString(16)}`;
+  const further = `fd00:${draw.below(4)}::${draw.of(1, 3, 254, 0xffff, draw.below(65_536)).toString(16)}`;
+  const sound = draw.of(place, place, `fd00::${draw.of(1, 2, 3)}`, "fd00:2::9", "fd00:2::9000");
+  return draw.mostly(
+    3,
+    sound,
+    passingAddresses(draw.below(PASSING_PLACES.length))[1] ?? place,
+    ...[further, further, further, "fd00::2", "fd00::fe", "2001:db8::9"],
+    draw.of("::1", "::", "fe80::9", "ff02::1", "::ffff:10.1.1.1"),
+  );
+}
+
 function packet4(draw: Draw, { port }: Sender): Uint8Array {
   const nobody = draw.once(20);
   const from = nobody
@@ -157,7 +202,7 @@ function packet4(draw: Draw, { port }: Sender): Uint8Array {
     nobody && draw.once(2) ? ([17, udp(68, 67, payload(draw))] as const) : transport(draw);
   return ip4(
     {
-      ...{ from, to: `10.1.${draw.below(4)}.${draw.below(256)}`, protocol, tos: draw.below(256) },
+      ...{ from, to: somewhere4(draw), protocol, tos: draw.below(256), ttl: ttlOf(draw) },
       options: filler(draw.mostly(6, 0, 4, 40)),
       fragment: draw.mostly(6, 0x4000, 0, 0x2000, 0x0001, 0x2010, 0x8000),
     },
@@ -180,14 +225,15 @@ function packet6(draw: Draw, sender: Sender): Uint8Array {
   );
   const ends = {
     from,
-    to: draw.of("fd00::9", "ff02::1", `fd00::${draw.below(60_000).toString(16)}`),
+    to: draw.of("fd00::9", "ff02::1", somewhere6(draw), somewhere6(draw), somewhere6(draw)),
   };
   const [last, body] = draw.once(2)
     ? transport(draw)
     : ([58, icmp6Of(draw, sender, ends)] as const);
   const chain = draw.mostly(3, [], ...chains(draw));
   const parts = chain.map((kind, i) => extension(draw, kind, chain[i + 1] ?? last));
-  return ip6({ ...ends, next: chain[0] ?? last, class: draw.below(256) }, ...parts, body);
+  const header = { ...ends, next: chain[0] ?? last, class: draw.below(256), hops: ttlOf(draw) };
+  return ip6(header, ...parts, body);
 }
 
 const extensionKind = (draw: Draw): number => draw.of(0, 43, 60, 60, 44);
@@ -234,9 +280,17 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
   const receivers = SENDERS.filter((sender) => sender.network === network);
   const receiver = receivers[draw.below(receivers.length)] ?? SENDERS[0];
   const to = draw.mostly(
-    3,
-    receiver.mac,
-    ...[draw.of(...ODD_MACS), NOBODY, PEERS[0].mac, PORTS[3]],
+    network === ROUTER ? 10 : 4,
+    network === ROUTER ? ROUTER_MAC : draw.mostly(4, receiver.mac, GATEWAY),
+    ...[
+      draw.of(...ODD_MACS),
+      draw.of(...MOVED_MACS),
+      draw.of(...MOVED_MACS),
+      ROUTER_MAC,
+      NOBODY,
+      PEERS[0].mac,
+      PORTS[3],
+    ],
     ...([BROADCAST, stationMac(draw.below(STATIONS))] as const),
   );
   const from = draw.mostly(
@@ -259,15 +313,28 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
     100,
     MTU - 40,
     MTU - 20,
+    NARROW - 20,
     draw.mostly(4, 60, MTU, MTU + 1),
   );
   const tos = draw.below(256);
   const body = filler(octets);
   const whole =
     type === 0x0800
-      ? ip4({ from: "10.1.0.9", to: "10.1.0.1", protocol: 17, tos }, body)
+      ? ip4(
+          {
+            ...{ from: "10.1.0.9", to: somewhere4(draw), protocol: draw.of(17, 17, 6), tos },
+            ...{ ttl: ttlOf(draw), fragment: draw.mostly(3, 0x4000, 0) },
+          },
+          body,
+        )
       : type === 0x86dd
-        ? ip6({ from: "fd00::9", to: "fd00::1", next: 17, class: tos, label: draw.below(99) }, body)
+        ? ip6(
+            {
+              ...{ from: "fd00::9", to: somewhere6(draw), next: 17, class: tos },
+              ...{ label: draw.below(99), hops: ttlOf(draw) },
+            },
+            body,
+          )
         : body;
   const frame = ethernet({ to, from }, type, whole);
   return draw.once(16) ? frame.slice(0, draw.of(0, 13, 14, 15, 33, 53)) : frame;
@@ -277,7 +344,7 @@ function tunnelFrame(draw: Draw): Uint8Array {
   const encapsulation = draw.of<EncapsulationName>("vxlan", "nvgre");
   const vni = draw.mostly(
     12,
-    draw.of(NETWORK, NETWORK, NETWORK, LEARNING, LEARNING, OTHER_NETWORK),
+    draw.of(NETWORK, NETWORK, LEARNING, LEARNING, OTHER_NETWORK, ROUTER, ROUTER, ROUTER),
     ...([EMPTY, EMPTY, 0, 0xffffff] as const),
   );
   const inner = innerFrame(draw, vni);
@@ -314,6 +381,7 @@ function outer4(draw: Draw, protocol: number, shim: Uint8Array): Uint8Array {
     ...{ protocol, tos: draw.of(draw.below(4), draw.below(256)) },
     options: filler(draw.mostly(12, 0, 4, 40)),
     fragment: draw.mostly(16, 0x4000, 0, 0x2000, 0x0001, 0x8000),
+    ttl: ttlOf(draw),
   };
   return ethernet(WIRE, 0x0800, ip4(header, shim), trailer(draw));
 }
@@ -325,6 +393,7 @@ function outer6(draw: Draw, protocol: number, shim: Uint8Array): Uint8Array {
     to: draw.mostly(16, LOCAL.ipv6, "2001:db8::99"),
     next: kind === "none" ? protocol : kind === "fragment" ? 44 : 0,
     class: draw.of(draw.below(4), draw.below(256)),
+    hops: ttlOf(draw),
   };
   const extra =
     kind === "none"

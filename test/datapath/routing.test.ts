@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { mappedOctets, parseIp, parsePrefix } from "../../src/base/ip.ts";
 import {
+  ADMIT_FLAG,
   ATTACH_FLAG,
   ENCAPSULATION,
   FAMILY,
@@ -448,7 +449,14 @@ describe("from a tunnel", () => {
   });
 
   test("the gateway's MAC on a host that is not the gateway: dropped, and not flooded", () => {
-    refused("not-gateway", arriving(FIRST, inner({ to: "10.2.0.3" }, GATEWAY), NETWORK));
+    const frame = arriving(FIRST, inner({ to: "10.2.0.3" }, GATEWAY), NETWORK);
+    rig.setAdmit(1, NETWORK, ADMIT_FLAG.ADMIT_DSCP_KEEP);
+    refused("not-gateway", frame);
+    // Another host of ours means this one, whatever it has heard of a change.
+    rig.setAdmit(1, NETWORK, 0);
+    rig.setVniIn({ space: SPACE });
+    setHost("10.2.0.3", { to: "port", target: 3, by: PORTS[3] });
+    assert.deepEqual(rig.run("uplink", frame, "uplink").delta, { delivered: 1 });
   });
 
   test("what only an agent can answer, and no agent listens", () => {

@@ -102,6 +102,7 @@ test("status names everything in the promised shape", async () => {
         addresses: ["10.0.0.2", "fd00::2"],
         encapsulations: ["vxlan"],
         vni: 20001,
+        gateways: [],
       });
       const link = run("ip", "-n", `weft-${name}-host_h2`, "link", "show", "uplink0");
       assert.match(link.out, /02:57:00:01:00:00/, "the MAC that status names is the link's");

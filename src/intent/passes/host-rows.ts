@@ -4,7 +4,8 @@
  */
 import type { FdbRow, FloodPeers, FloodRow, IdBook, MulticastRow, Row } from "../../rows/rows.ts";
 import { idOf } from "../id-book.ts";
-import type { Fabric, Host, Port } from "../intent.ts";
+import type { Fabric, Host, Network, Port } from "../intent.ts";
+import { AGE_SECONDS } from "../learning.ts";
 import { gatewayMacOf, routerMacOf } from "../macs.ts";
 import { sourcesOf } from "../sources.ts";
 import { destinationsOf, renderPlaced } from "./destinations.ts";
@@ -162,6 +163,10 @@ function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
     }));
     rows.push({ table: "standby", network: number, candidates: named, self });
   }
+  if (local.own?.ports.some((port) => discovers(port, network))) {
+    const { ageSeconds = AGE_SECONDS } = network.spec;
+    rows.push({ table: "discovery", network: number, ageSeconds });
+  }
   return rows;
 }
 
@@ -197,9 +202,15 @@ function endpointRows(fabric: Fabric, host: Host, local: Local, ids: IdBook): re
     // Where this host does not route, the gateway is a station like any other.
     const isGateway = vrf?.gatewayHost?.key === member.host.key && !routesAt(vrf, host);
     if (isGateway) rows.push(at(gatewayMacOf(fabric), "group", group));
+    // Its agent asks, for its router, who has an address: that is where answers go.
+    if (vrf && member.host.spec.managed) rows.push(at(routerMacOf(member.host), "group", group));
   }
   return rows;
 }
+
+/** Where its port says nothing, what an endpoint shows of itself within its subnets is believed. */
+const discovers = (port: Port, network: Network): boolean =>
+  port.spec.addresses.length === 0 && network.spec.subnets.length > 0;
 
 function floodRow(local: Local, ids: IdBook): FloodRow {
   const { network, number } = local.segment;
@@ -238,7 +249,7 @@ function floodLists({ segment, remotes }: Local, ids: IdBook): readonly FloodPee
 function portRows(host: Host, local: Local, port: Port, ids: IdBook): readonly Row[] {
   const { segment, vrf } = local;
   const { network, number, mtu } = segment;
-  const { interface: device, attachment, mac, bumPps, addresses } = port.spec;
+  const { interface: device, attachment, mac, bumPps } = port.spec;
   const id = idOf(ids.ports, port.key);
   // A managed host's port without one has an error, and is not here.
   if (device === undefined) return [];
@@ -271,8 +282,7 @@ function portRows(host: Host, local: Local, port: Port, ids: IdBook): readonly R
       bumPps: bumPps ?? null,
       routed: vrf !== null && routesAt(vrf, host),
       unknownNeighbours: network.spec.unknownNeighbours,
-      // Where it says nothing, what it shows within its subnets is believed.
-      discovers: addresses.length === 0 && network.spec.subnets.length > 0,
+      discovers: discovers(port, network),
       mssClamp: network.spec.mssClamp,
       space: spaceOf(local),
       owner: ownerOf(network.metadata.tenant),
