@@ -85,7 +85,9 @@ export class Agents {
     if (!answer.ok) throw new Error(`h${side} does not answer: ${answer.error.detail}`);
     const { stale, problems, writes } = { ...nothing, ...Object(answer.value) };
     if (stale || problems.length > 0)
-      throw new Error(`h${side} is not as intended: ${JSON.stringify(answer.value).slice(0, 2000)}`);
+      throw new Error(
+        `h${side} is not as intended: ${JSON.stringify(answer.value).slice(0, 2000)}`,
+      );
     return writes;
   }
 

@@ -1,4 +1,5 @@
-/** The prefixes of many routes: one in each of 131 072 slots of 10.0.0.0/8, where the first address of each leads. */
+/** The prefixes of many routes: one in each of the 131 072 slots of 10.0.0.0/8, at its start. Pure. */
+import type { Destinations } from "./measure.ts";
 
 /** Of a /25. */
 const SLOT_ADDRESSES = 128;
@@ -18,10 +19,8 @@ export const prefixesOf = (count: number, lengths: readonly number[]): readonly 
     return `${addressText(FIRST + slot * SLOT_ADDRESSES)}/${bits}`;
   });
 
-/** An address in each of the first `count` prefixes, whatever their lengths up to 31. */
-export const destinationsIn = (
-  count: number,
-): { readonly first: string; readonly step: number; readonly count: number } => ({
+/** An address in each of the first `count` prefixes, whatever their lengths. */
+export const destinationsIn = (count: number): Destinations => ({
   first: addressText(FIRST + 1),
   step: SLOT_ADDRESSES,
   count,
