@@ -8,12 +8,12 @@
 #define WEFT_GATEWAY_H
 
 #include "decap.h"
-#include "flow.h"
 #include "punt.h"
 #include "send.h"
+#include "straggler.h"
 
 /* Whose address is asked for, in @where. */
-always_inline int asks_neighbour(struct __sk_buff *skb, const struct frame *f, const struct tunnel *t,
+static __noinline int asks_neighbour(struct __sk_buff *skb, const struct frame *f, const struct tunnel *t,
 				 struct host_key *where)
 {
 	const struct ethernet *eth = inner_ethernet(skb, t);
@@ -44,7 +44,7 @@ always_inline int asks_neighbour(struct __sk_buff *skb, const struct frame *f, c
 }
 
 /* The question in @skb becomes its answer: who asked is told that the gateway's address is @mac's. */
-always_inline int reply_arp(struct __sk_buff *skb, const __u8 *mac)
+static __noinline int reply_arp(struct __sk_buff *skb, const __u8 *mac)
 {
 	struct ethernet *eth = (void *)(long)skb->data;
 	struct arp *arp = (void *)(eth + 1);

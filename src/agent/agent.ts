@@ -257,7 +257,7 @@ export class Agent {
   #deliver(samples: readonly Uint8Array[]): void {
     const told = samples.filter((sample) => {
       const seen = sightingOf(sample);
-      if (seen) this.#slow?.sighted(seen.port, seen.headers);
+      if (seen) this.#slow?.send(this.#endpoints.seenAt(seen.port, seen.headers));
       return seen === null;
     });
     if (this.#streams.followed && !this.#named) {

@@ -150,6 +150,7 @@ export class Rig {
     try {
       execFileSync("clang", [
         ...["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"],
+        "-Wno-unused-function",
         ...[`-I/usr/include/${arch}`, `-I${join(ROOT, "datapath")}`],
         ...["-c", join(import.meta.dirname, "stages.bpf.c"), "-o", object],
       ]);
