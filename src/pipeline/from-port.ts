@@ -3,7 +3,7 @@
  * Leaves out: counters, a tag beside the frame, and what the kernel may refuse.
  */
 import { formatMac, isGroupMac } from "../base/mac.ts";
-import { type PuntReason, punt } from "../rows/punt-reasons.ts";
+import type { PuntReason } from "../rows/punt-reasons.ts";
 import { ETHER_TYPE, ETHERNET_OCTETS } from "../wire/ethernet.ts";
 import { IPV4_OCTETS } from "../wire/ipv4.ts";
 import { answerEcho, answerError } from "./answer.ts";
@@ -17,6 +17,7 @@ import { refusalOf } from "./guard.ts";
 import { flowOf } from "./inner-flow.ts";
 import { clampMss } from "./mss.ts";
 import type { PortTables } from "./port-tables.ts";
+import { punt } from "./punt.ts";
 import { resolve } from "./resolve.ts";
 import { consult } from "./route.ts";
 import { isTooBig, type Sent } from "./sent.ts";
