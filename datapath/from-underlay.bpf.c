@@ -6,6 +6,7 @@
 #include "lib/decap.h"
 #include "lib/ecn.h"
 #include "lib/flood.h"
+#include "lib/gateway.h"
 #include "lib/learn.h"
 #include "lib/route.h"
 #include "lib/send.h"
@@ -128,12 +129,23 @@ int from_underlay(struct __sk_buff *skb)
 	if ((network->flags & VNI_IN_LEARN) && (admission->flags & ADMIT_LEARN))
 		learn_source(&f, network, admission, eth->source);
 
+	if ((network->flags & VNI_IN_GATEWAY) && (admission->flags & ADMIT_DSCP_KEEP)) {
+		int action = answer_as_gateway(skb, &f, &t, admission->group);
+
+		if (action != NOT_ASKED)
+			return action;
+		eth = inner_ethernet(skb, &t);
+		if ((void *)(eth + 1) > (void *)(long)skb->data_end)
+			return drop(skb, &f, VERDICT_INNER_TRUNCATED);
+	}
+
 	/* Where to? Looked up before the headers come off, so that what is dropped is dropped whole. */
 	if (!(eth->destination[0] & 1)) {
 		if (same_mac(eth->destination, setting->gateway_mac)) {
-			if (!(network->flags & VNI_IN_GATEWAY))
+			/* Another weft host means this one; whoever has no gateway of his own means one of us. */
+			if (!(network->flags & VNI_IN_GATEWAY) && (admission->flags & ADMIT_DSCP_KEEP))
 				return drop(skb, &f, VERDICT_NOT_GATEWAY);
-			return route_from_underlay(skb, &f, &t, network->flags);
+			return route_from_underlay(skb, &f, &t, network->flags | VNI_IN_GATEWAY);
 		}
 		if (same_mac(eth->destination, setting->router_mac))
 			return punt(skb, &f, PUNT_GATEWAY, 0);

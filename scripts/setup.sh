@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$(readlink -f "$0")")/.."
 
 packages="clang llvm libbpf-dev libbpf1 bpftool iproute2 ethtool tcpdump tshark iperf3 iputils-ping
+iputils-arping iputils-tracepath traceroute mtr-tiny ndisc6
 linux-libc-dev libc6-dev gcc util-linux python3-scapy python3-cryptography openvswitch-switch"
 
 # A package counts as there when dpkg says it is configured; "clang" and its like are virtual nowhere in this list.

@@ -11,15 +11,28 @@ interface Layer {
   readonly pure: boolean;
 }
 
-const core = ["base", "wire", "rows", "intent", "pipeline", "verify", "plan", "render"];
+const core = [
+  "base",
+  "wire",
+  "rows",
+  "endpoints",
+  "intent",
+  "pipeline",
+  "slow",
+  "verify",
+  "plan",
+  "render",
+];
 const edges = ["io", "kernel"];
 
 const layers: Readonly<Record<string, Layer>> = {
   base: { pure: true, imports: [] },
   wire: { pure: true, imports: ["base"] },
   rows: { pure: true, imports: ["base"] },
+  endpoints: { pure: true, imports: ["base", "wire", "rows"] },
   intent: { pure: true, imports: ["base", "rows"], packages: ["zod", "yaml"] },
   pipeline: { pure: true, imports: ["base", "wire", "rows"] },
+  slow: { pure: true, imports: ["base", "wire", "rows"] },
   verify: { pure: true, imports: ["base", "rows", "intent", "pipeline"] },
   plan: { pure: true, imports: ["base", "rows", "intent", "pipeline"] },
   render: { pure: true, imports: ["base", "rows", "intent", "pipeline"] },

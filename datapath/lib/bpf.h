@@ -11,6 +11,7 @@
 /* Return values of tcx programs. TCX_NEXT, unlike TC_ACT_OK, lets further tcx and clsact programs run. */
 enum tcx_action {
 	WEFT_NEXT = -1,
+	WEFT_UNDECIDED = 0,		/* of a stage, never of a program: the frame goes on to the next stage */
 	WEFT_DROP = 2,
 };
 
@@ -32,6 +33,8 @@ enum {
 #endif
 
 enum { ERR_ALREADY = 114 };
+
+#define SECOND_NS 1000000000ULL
 
 #define always_inline static __always_inline
 

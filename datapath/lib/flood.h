@@ -9,6 +9,7 @@
 #ifndef WEFT_FLOOD_H
 #define WEFT_FLOOD_H
 
+#include "bucket.h"
 #include "frame.h"
 #include "outer.h"
 #include "send.h"
@@ -123,38 +124,6 @@ always_inline enum verdict grow(struct replication *r, const struct frame *f, __
 	return why;
 }
 
-/*
- * Budget of replicas, as the time until which what was spent is not yet earned back (a leaky bucket without a
- * timer). The frame that crosses the line still goes, so that a budget below one frame's copies is not a wall.
- */
-always_inline int spend(__u32 scope, __u32 id, __u32 replicas, __u32 interval_ns, __u32 burst_ns)
-{
-	struct bucket_key key = { .scope = scope, .id = id };
-	__u64 now = bpf_ktime_get_ns(), until, was;
-	struct bucket_row *row;
-
-	if (!interval_ns)
-		return 1;
-	row = bpf_map_lookup_elem(&bucket, &key);
-	if (!row) {
-		struct bucket_row fresh = {};
-
-		bpf_map_update_elem(&bucket, &key, &fresh, BPF_NOEXIST);
-		row = bpf_map_lookup_elem(&bucket, &key);
-		if (!row)
-			return 0;
-	}
-	for (int i = 0; i < 4; i++) {
-		was = row->spent_until_ns;
-		if (was > now && was - now >= burst_ns)
-			return 0;
-		until = (was > now ? was : now) + (__u64)replicas * interval_ns;
-		if (__sync_val_compare_and_swap(&row->spent_until_ns, was, until) == was)
-			return 1;
-	}
-	return 0;
-}
-
 /* Copies to the ports of this host alone: what came from the underlay goes back to no tunnel (split horizon). */
 __noinline int flood_local(struct __sk_buff *skb, struct frame *f, __u32 except)
 {
@@ -201,9 +170,10 @@ __noinline int flood_all(struct __sk_buff *skb, struct frame *f, __u32 port_inte
 		return drop(skb, f, VERDICT_NO_RECEIVER);
 	for (int i = 0; i < FLOOD_LISTS; i++)
 		replicas += row->members[i];
-	if (replicas < 2)	/* the sender's own port is a member */
+	if (f->port && replicas)	/* the sender's own port is a member */
+		replicas--;
+	if (!replicas)
 		return drop(skb, f, VERDICT_NO_RECEIVER);
-	replicas--;
 	if (!spend(BUCKET_PORT, f->port, replicas, port_interval_ns, port_burst_ns) ||
 	    !spend(BUCKET_NETWORK, f->network, replicas, row->bum_interval_ns, row->bum_burst_ns))
 		return drop(skb, f, VERDICT_BUM_LIMITED);

@@ -9,8 +9,6 @@
 
 #include "frame.h"
 
-#define SECOND_NS 1000000000ULL
-
 /* A source address seen behind a peer. */
 struct sighting {
 	__u32 network;

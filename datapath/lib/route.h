@@ -13,6 +13,7 @@
 #define WEFT_ROUTE_H
 
 #include "answer.h"
+#include "echo.h"
 #include "frame.h"
 #include "mss.h"
 #include "punt.h"
@@ -222,6 +223,18 @@ always_inline int is_straggler(const struct route_row *way)
 	return (way->flags & ROUTE_MOVED) && way->fresh_until_ns >= bpf_ktime_get_coarse_ns();
 }
 
+/* From a port, larger than @mtu: its sender is told, but what may be cut is cut by the agent. */
+always_inline int refuse_size(struct __sk_buff *skb, struct frame *f, __u32 mtu)
+{
+	const struct ethernet *eth = (void *)(long)skb->data;
+	const struct ipv4 *ip = (const void *)(eth + 1);
+
+	if (f->type == ETHERTYPE_IPV4 && (const void *)(ip + 1) <= (void *)(long)skb->data_end &&
+	    !(ip->fragment & bpf_htons(IPV4_DF)))
+		return punt(skb, f, PUNT_FRAGMENT, mtu);
+	return answer_icmp(skb, f, VERDICT_TOO_BIG, mtu);
+}
+
 /* A frame to the gateway's MAC, from a port that is routed here. @flags are its attach_flags. */
 __noinline int route_from_port(struct __sk_buff *skb, struct frame *f, __u32 flags)
 {
@@ -229,6 +242,7 @@ __noinline int route_from_port(struct __sk_buff *skb, struct frame *f, __u32 fla
 	const void *end = (void *)(long)skb->data_end;
 	struct routing r = {};
 	enum verdict why;
+	int fate;
 
 	if (!f)
 		return WEFT_DROP;
@@ -239,15 +253,14 @@ __noinline int route_from_port(struct __sk_buff *skb, struct frame *f, __u32 fla
 		return answer_icmp(skb, f, why, 0);
 	if (why || !r.way)
 		return drop(skb, f, why);
-	if (r.way->kind == TARGET_GATEWAY)
-		return answer_echo(skb, f);
+	if (r.way->kind == TARGET_GATEWAY) {
+		fate = answer_echo(skb, f);
+		return fate == WEFT_UNDECIDED ? answer_icmp(skb, f, VERDICT_GATEWAY_CLOSED, 0) : fate;
+	}
 	if (r.way->kind == TARGET_GLEAN)
 		return punt(skb, f, PUNT_GLEAN, 0);
-	if (is_too_big(skb, r.way->mtu, r.header_octets)) {
-		if (r.may_fragment)
-			return punt(skb, f, PUNT_FRAGMENT, r.way->mtu);
-		return answer_icmp(skb, f, VERDICT_TOO_BIG, r.way->mtu);
-	}
+	if (is_too_big(skb, r.way->mtu, r.header_octets))
+		return refuse_size(skb, f, r.way->mtu);
 	if ((flags & ATTACH_MSS_CLAMP) && f->protocol == PROTOCOL_TCP)
 		clamp_mss(skb, f, r.way->mtu);
 	return forward(skb, f, r.way);

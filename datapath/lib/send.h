@@ -81,8 +81,8 @@ always_inline struct adjacency_row *adjacency_of(const struct peer_row *row, __u
 
 	if (!n)
 		return NULL;
-	/* Other bits than the group's choice was made by. */
-	index = row->adjacency[n > 1 ? pick(hash << 16 | hash >> 16, n, PEER_ADJACENCIES_MAX) : 0];
+	/* By other bits than the group's choice, the UDP port and the FlowID: behind each next hop they are as many as ever. */
+	index = row->adjacency[n > 1 ? pick(hash << 14 | hash >> 18, n, PEER_ADJACENCIES_MAX) : 0];
 	return bpf_map_lookup_elem(&adjacency, &index);
 }
 

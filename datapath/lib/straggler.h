@@ -14,6 +14,39 @@
 #include "frame.h"
 #include "send.h"
 
+/*
+ * Of a frame that came out of a tunnel and goes into another: @f as the guards leave it for a port's, so that a flow
+ * keeps its hash on its way. @eth is in the packet, and @f knows its type.
+ */
+static __noinline void note_flow(struct frame *f, const struct ethernet *eth, const void *end, __u32 seed)
+{
+	const struct ipv4 *four = (const void *)(eth + 1);
+	const struct ipv6 *six = (const void *)(eth + 1);
+	__u32 class = 0, ports = 0;
+	const __u8 *l4;
+
+	f->hash = seed;
+	if (f->type == ETHERTYPE_IPV4 && (const void *)(four + 1) <= end) {
+		l4 = (const __u8 *)four + (four->version_ihl & 0x0f) * 4;
+		if (has_ports(four->protocol) && (const void *)(l4 + 8) <= end)
+			ports = *(const __u32 *)l4;
+		class = four->tos;
+		f->protocol = four->protocol;
+		f->hash = hash_ipv4(seed, four, ports);
+	} else if (f->type == ETHERTYPE_IPV6 && (const void *)(six + 1) <= end) {
+		l4 = (const __u8 *)(six + 1);
+		if (has_ports(six->next_header) && (const void *)(l4 + 8) <= end)
+			ports = *(const __u32 *)l4;
+		class = bpf_ntohl(six->version_class_label) >> 20;
+		f->protocol = six->next_header;
+		f->hash = hash_ipv6(seed, six, ports);
+	} else if ((const void *)(eth + 1) <= end) {
+		f->hash = hash_ethernet(seed, eth);
+	}
+	f->ecn = class & 3;
+	f->dscp = class & 0xfc;
+}
+
 /* The peer that @group_id leads to for a flow of this hash; 0: none. */
 always_inline __u32 peer_towards(__u32 group_id, __u32 hash)
 {

@@ -17,6 +17,7 @@ enum ethertype {
 
 enum ip_protocol {
 	PROTOCOL_HOP_BY_HOP = 0,
+	PROTOCOL_ICMP = 1,
 	PROTOCOL_IPIP = 4,
 	PROTOCOL_TCP = 6,
 	PROTOCOL_UDP = 17,
@@ -100,6 +101,35 @@ struct arp {
 	__be32 target_ip;
 } __attribute__((packed));
 
+enum arp_operation {
+	ARP_REQUEST = 1,
+	ARP_REPLY = 2,
+};
+
+/* Both families: RFC 792, RFC 4443. The value is the next hop's MTU where the message has one (RFC 1191, RFC 4443 section 3.2) */
+struct icmp {
+	__u8 type;
+	__u8 code;
+	__be16 checksum;
+	__be32 value;
+} __attribute__((packed));
+
+enum icmp_type {
+	ICMP_ECHO_REPLY = 0,
+	ICMP_UNREACHABLE = 3,
+	ICMP_SOURCE_QUENCH = 4,
+	ICMP_REDIRECT = 5,
+	ICMP_ECHO = 8,
+	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETER_PROBLEM = 12,
+};
+
+enum icmp_code {
+	ICMP_NETWORK = 0,
+	ICMP_PORT = 3,
+	ICMP_FRAGMENTATION_NEEDED = 4,
+};
+
 /* Neighbour solicitation and advertisement (RFC 4861 section 4.3, 4.4) */
 struct nd {
 	__u8 type;
@@ -109,8 +139,33 @@ struct nd {
 	__be32 target[4];
 } __attribute__((packed));
 
-/* ICMPv6 types: MLD (RFC 2710, RFC 3810), neighbour discovery (RFC 4861) */
+enum nd_flag {
+	ND_ROUTER = 0x80000000,
+	ND_SOLICITED = 0x40000000,
+	ND_OVERRIDE = 0x20000000,
+};
+
+enum nd_option_type {
+	ND_SOURCE_MAC = 1,
+	ND_TARGET_MAC = 2,
+	ND_NONCE = 14,			/* RFC 7527 */
+};
+
+/* A link-layer address option (RFC 4861 section 4.6.1) */
+struct nd_mac {
+	__u8 type;
+	__u8 units;			/* of 8 octets */
+	__u8 mac[6];
+} __attribute__((packed));
+
+/* ICMPv6 types: errors and echo (RFC 4443), MLD (RFC 2710, RFC 3810), neighbour discovery (RFC 4861) */
 enum icmpv6_type {
+	ICMPV6_UNREACHABLE = 1,
+	ICMPV6_TOO_BIG = 2,
+	ICMPV6_TIME_EXCEEDED = 3,
+	ICMPV6_INFORMATIONAL = 128,	/* below are errors */
+	ICMPV6_ECHO = 128,
+	ICMPV6_ECHO_REPLY = 129,
 	MLD_REPORT = 131,
 	MLD_DONE = 132,
 	MLD2_REPORT = 143,
@@ -119,6 +174,11 @@ enum icmpv6_type {
 	ND_NEIGHBOUR_SOLICITATION = 135,
 	ND_NEIGHBOUR_ADVERTISEMENT = 136,
 	ND_REDIRECT = 137,
+};
+
+enum icmpv6_code {
+	ICMPV6_NO_ROUTE = 0,
+	ICMPV6_PORT = 4,
 };
 
 /* Outer headers with the inner Ethernet header behind them, as bpf_skb_adjust_room counts its room. */

@@ -3,14 +3,12 @@
  * kernel's routes and neighbours give them. Pure but for the book of adjacency ids.
  */
 import { type IpPrefix, mappedOctets, overlaps, parseIp, parsePrefix } from "../base/ip.ts";
-import { parseMac } from "../base/mac.ts";
 import { invariant } from "../base/result.ts";
 import { macOfGroup } from "../intent/groups.ts";
 import {
   ADMIT_FLAG,
   ATTACH_FLAG,
   ENCAPSULATION,
-  FAMILY,
   FLOOD_LIST,
   LIMIT,
   PORT_FLAG,
@@ -38,10 +36,11 @@ import type {
   VniInRow,
 } from "../rows/rows.ts";
 import { HARDWARE_ETHERNET } from "../wire/netlink/link.ts";
-import type { AdjacencyBook, KnownAdjacency } from "./adjacency-book.ts";
 import { emptyTables, entriesOf, keyText, type TableName, type Tables } from "./entries.ts";
 import type { HostFacts, NextHop } from "./facts.ts";
 import type { FloodLists, Floods } from "./floods.ts";
+import { address, mac, macOrNone, u32 } from "./octets.ts";
+import { adjacencyRow, bindPeers, type Path, type PathInput, type Put, peerRow } from "./paths.ts";
 
 /** Replica budgets are earned back over this time: the largest burst. */
 const BUM_BURST_NS = 100_000_000;
@@ -51,48 +50,22 @@ export interface Bound {
   readonly floods: Floods;
   /** Ports whose interface is not there (yet): `tenant/name`. */
   readonly absentPorts: readonly string[];
-  /** Peers without a usable way: host names. */
-  readonly unreachableHosts: readonly string[];
+  /** To this host's peers. */
+  readonly paths: readonly Path[];
 }
 
-export interface BindInput {
+export interface BindInput extends PathInput {
   readonly rows: readonly Row[];
   readonly facts: HostFacts;
-  readonly adjacencies: AdjacencyBook;
   /** Port ids whose every frame is told. */
   readonly traced: ReadonlySet<number>;
-  /** CLOCK_MONOTONIC until which resolved adjacencies are vouched for. */
-  readonly freshUntilNs: bigint;
 }
-
-const u32 = (value: number): Uint8Array => {
-  const out = new Uint8Array(4);
-  new DataView(out.buffer).setUint32(0, value, true);
-  return out;
-};
-
-function address(text: string): Uint8Array {
-  const ip = parseIp(text);
-  invariant(ip !== null, `a row has no address: ${text}`);
-  return mappedOctets(ip);
-}
-
-function mac(text: string): Uint8Array {
-  const octets = parseMac(text);
-  invariant(octets !== null, `a row has no MAC: ${text}`);
-  return octets;
-}
-
-const macOrNone = (text: string | null): Uint8Array =>
-  text === null ? new Uint8Array(6) : mac(text);
 
 const octetsOrNone = (text: string | null, octets: number): Uint8Array =>
   (text === null ? null : parseIp(text))?.octets ?? new Uint8Array(octets);
 
 const encapsulationNumber = (name: EncapsulationName): number =>
   name === "vxlan" ? ENCAPSULATION.ENCAPSULATION_VXLAN : ENCAPSULATION.ENCAPSULATION_NVGRE;
-
-type Put = (table: TableName, key: Uint8Array, row: Uint8Array) => void;
 
 export function bind(input: BindInput): Bound {
   const tables = emptyTables();
@@ -101,7 +74,7 @@ export function bind(input: BindInput): Bound {
   };
   const floods: Map<number, FloodLists> = new Map();
   const absentPorts: string[] = [];
-  const unreachableHosts = new Set<string>();
+  const peers: PeerRow[] = [];
   for (const row of input.rows)
     switch (row.table) {
       case "settings": {
@@ -113,14 +86,15 @@ export function bind(input: BindInput): Bound {
       }
       case "uplink":
       case "standby":
-        break; // an interface to attach to, and whom to watch: no entries
+      case "discovery":
+        break; // an interface to attach to, whom to watch, how long to remember: no entries
       case "vtep": {
         const flags = row.shared ? VTEP_FLAG.VTEP_SHARED : 0;
         put("vtep", pack("vtepKey", { address: address(row.address) }), pack("vtepRow", { flags }));
         break;
       }
       case "peer":
-        if (!bindPeer(row, input, put)) unreachableHosts.add(row.host);
+        peers.push(row);
         break;
       case "peer_in": {
         const key = pack("peerInKey", { address: address(row.address) });
@@ -189,7 +163,7 @@ export function bind(input: BindInput): Bound {
         break;
       }
     }
-  return { tables, floods, absentPorts, unreachableHosts: [...unreachableHosts].sort() };
+  return { tables, floods, absentPorts, paths: bindPeers(peers, input, put) };
 }
 
 const TARGET_KINDS: Readonly<Record<FdbRow["kind"], number>> = {
@@ -198,28 +172,14 @@ const TARGET_KINDS: Readonly<Record<FdbRow["kind"], number>> = {
   drop: TARGET_KIND.TARGET_DROP,
 };
 
-/** A peer with its adjacencies; whether all of them are resolved. */
-function bindPeer(row: PeerRow, input: BindInput, put: Put): boolean {
-  const hops = input.facts.nextHopsByRemote.get(row.remote) ?? [];
-  let reachable = hops.length > 0;
-  const ids = hops.slice(0, LIMIT.PEER_ADJACENCIES_MAX).map((hop) => {
-    const known = input.adjacencies.take(hop);
-    put("adjacency", u32(known.id), adjacencyRow(hop, known, input.freshUntilNs));
-    if (!known.mac && hop.l2Octets > 0) reachable = false;
-    return known.id;
-  });
-  put("peer", u32(row.peer), peerRow(row, ids));
-  return reachable;
-}
-
 /** A peer whose next hop nobody has to be asked for: a group's MAC follows from its address. */
 function bindMulticast(row: MulticastRow, input: BindInput, put: Put): void {
   const link = input.facts.linksByName.get(row.interface);
   if (!link) return;
   const l2Octets = link.hardware === HARDWARE_ETHERNET ? 14 : 0;
   const hop: NextHop = {
-    ...{ oif: link.index, address: row.group, smac: link.mac, l2Octets },
-    ...{ mac: macOfGroup(row.group), fresh: true },
+    ...{ oif: link.index, interface: link.name, address: row.group, smac: link.mac, l2Octets },
+    ...{ mac: macOfGroup(row.group), fresh: true, weight: 1, state: "up" },
   };
   const known = input.adjacencies.take(hop);
   put("adjacency", u32(known.id), adjacencyRow(hop, known, input.freshUntilNs));
@@ -306,37 +266,6 @@ function groupRow(row: GroupRow): Uint8Array {
     weight: m.weight,
   }));
   return pack("groupRow", { members: member.length, member });
-}
-
-function adjacencyRow(hop: NextHop, known: KnownAdjacency, freshUntilNs: bigint): Uint8Array {
-  const next = parseIp(hop.address);
-  invariant(next !== null, `no next hop: ${hop.address}`);
-  // Expired, but resolved once (1), is not the same as never resolved (0).
-  const resolved = known.mac !== null || hop.l2Octets === 0;
-  return pack("adjacencyRow", {
-    oif: hop.oif,
-    family: next.family === "ipv4" ? FAMILY.FAMILY_IPV4 : FAMILY.FAMILY_IPV6,
-    l2Octets: hop.l2Octets,
-    dmac: known.mac ?? new Uint8Array(6),
-    smac: hop.smac === null || hop.l2Octets === 0 ? new Uint8Array(6) : mac(hop.smac),
-    nextHop: mappedOctets(next),
-    freshUntilNs: !resolved ? 0n : hop.fresh ? freshUntilNs : 1n,
-  });
-}
-
-function peerRow(
-  row: Pick<PeerRow, "remote" | "local" | "family" | "mtu" | "routerMac">,
-  adjacencies: readonly number[],
-): Uint8Array {
-  return pack("peerRow", {
-    remote: address(row.remote),
-    local: address(row.local),
-    family: row.family === "ipv4" ? FAMILY.FAMILY_IPV4 : FAMILY.FAMILY_IPV6,
-    mtu: row.mtu,
-    adjacencies: adjacencies.length,
-    adjacency: adjacencies,
-    routerMac: macOrNone(row.routerMac),
-  });
 }
 
 function portRow(row: PortRow, facts: HostFacts): Uint8Array {

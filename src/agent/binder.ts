@@ -6,8 +6,7 @@
 import { OWN_PART } from "../intent/host-parts.ts";
 import type { PortRow, Row, RowParts } from "../rows/rows.ts";
 import type { Link } from "../wire/netlink/link.ts";
-import type { AdjacencyBook } from "./adjacency-book.ts";
-import { type Bound, bind } from "./bind.ts";
+import { type BindInput, type Bound, bind } from "./bind.ts";
 import {
   emptyTables,
   entriesOf,
@@ -18,6 +17,7 @@ import {
 } from "./entries.ts";
 import type { HostFacts } from "./facts.ts";
 import type { FloodLists, Floods } from "./floods.ts";
+import type { Path } from "./paths.ts";
 
 /** Which entries a part has, to be taken out again. */
 interface BoundPart {
@@ -30,15 +30,10 @@ interface PlacedPort {
   readonly row: PortRow;
 }
 
-export interface BinderInput {
+export interface BinderInput extends Omit<BindInput, "rows"> {
   readonly parts: RowParts;
   /** Those that are not as they were the last time; null: any. */
   readonly changed: ReadonlySet<string> | null;
-  readonly facts: HostFacts;
-  readonly adjacencies: AdjacencyBook;
-  /** Port ids whose every frame is told. */
-  readonly traced: ReadonlySet<number>;
-  readonly freshUntilNs: bigint;
 }
 
 export class Binder {
@@ -51,7 +46,7 @@ export class Binder {
   /** Of the ports' interfaces that were there the last time: what bind reads of them. */
   #marks: ReadonlyMap<string, string> = new Map();
   #traced: ReadonlySet<number> = new Set();
-  #unreachableHosts: readonly string[] = [];
+  #paths: readonly Path[] = [];
 
   get tables(): Tables {
     return this.#tables;
@@ -61,9 +56,9 @@ export class Binder {
     return this.#floods;
   }
 
-  /** Peers without a usable way: host names. */
-  get unreachableHosts(): readonly string[] {
-    return this.#unreachableHosts;
+  /** To the host's peers. */
+  get paths(): readonly Path[] {
+    return this.#paths;
   }
 
   /** Ports whose interface is there: `tenant/name`. */
@@ -96,10 +91,13 @@ export class Binder {
       keysByTable: new Map(TABLES.map((table) => [table, new Set<string>()])),
       networks: new Set<number>(),
     };
+    // What is wanted of peers goes on from what was wanted, whatever the kernel's table says meanwhile.
+    const isFirst = this.#bound.size === 0;
+    const peersBefore = isFirst ? input.peersBefore : new Map(entriesOf(this.#tables, "peer"));
     for (const part of rebound) this.#takeOut(part, touched);
     for (const part of rebound) {
       const rows = parts.get(part);
-      if (rows) this.#putIn(part, bind({ ...input, rows }), touched);
+      if (rows) this.#putIn(part, bind({ ...input, rows, peersBefore }), touched);
     }
     return touched;
   }
@@ -168,7 +166,7 @@ export class Binder {
       touched.networks.add(network);
     }
     this.#bound.set(part, { keys, networks: [...bound.floods.keys()] });
-    if (part === OWN_PART) this.#unreachableHosts = bound.unreachableHosts;
+    if (part === OWN_PART) this.#paths = bound.paths;
   }
 }
 

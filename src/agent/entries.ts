@@ -3,7 +3,7 @@
  * Pure. Flood lists are apart (floods.ts) because a list changes as one.
  */
 
-import { FDB_FLAG } from "../rows/abi.generated.ts";
+import { FDB_FLAG, ROUTE_FLAG } from "../rows/abi.generated.ts";
 import { integerOf } from "../rows/pack.ts";
 
 /** The tables that are written entry by entry, in the order in which additions are safe: what is pointed at first. */
@@ -53,9 +53,16 @@ export function entriesOf(tables: Tables, table: TableName): Entries {
   return tables.get(table) ?? new Map<string, Entry>();
 }
 
-/** Whether an entry of `table` is the datapath's own: not ours to write, to remove, or to call drift. */
-export const isLearned = (table: TableName, row: Uint8Array): boolean =>
-  table === "fdb" && (integerOf("fdbRow", row, "flags") & FDB_FLAG.FDB_LEARNED) !== 0;
+/**
+ * Whether an entry of `table` was found out and not declared, by the datapath (fdb) or by the agent's endpoints (host):
+ * no reconciliation writes it, removes it, or calls it drift.
+ */
+export function isLearned(table: TableName, row: Uint8Array): boolean {
+  if (table === "fdb") return (integerOf("fdbRow", row, "flags") & FDB_FLAG.FDB_LEARNED) !== 0;
+  return (
+    table === "host" && (integerOf("routeRow", row, "flags") & ROUTE_FLAG.ROUTE_DISCOVERED) !== 0
+  );
+}
 
 export interface TableChange {
   readonly set: readonly Entry[];

@@ -7,10 +7,13 @@ import type { NetlinkError, NetlinkSocket } from "../kernel/netlink.ts";
 import { routeTo } from "../kernel/routes.ts";
 import { HARDWARE_ETHERNET, type Link } from "../wire/netlink/link.ts";
 import type { Neighbour } from "../wire/netlink/neighbour.ts";
+import type { Nexthop } from "../wire/netlink/route.ts";
 
 /** One way out to a peer: an interface, and who takes the packet on it. */
 export interface NextHop {
   readonly oif: number;
+  /** Its name. */
+  readonly interface: string;
   /** The gateway, or the peer himself on the link; canonical text. */
   readonly address: string;
   readonly smac: string | null;
@@ -20,12 +23,26 @@ export interface NextHop {
   readonly mac: string | null;
   /** The kernel vouches for `mac` now. */
   readonly fresh: boolean;
+  /** In proportion to that of the route's others. */
+  readonly weight: number;
+  readonly state: NextHopState;
+}
+
+/** Down: its interface has no carrier, or is not to be used. Gone: there is no such interface any more. */
+export type NextHopState = "up" | "link-down" | "link-gone" | "unresolved" | "failed";
+
+/** What the kernel's route to one address says. */
+export interface RouteFacts {
+  /** All of the route's, also those that are of no use now, or went with an uplink; empty: no route, or one that forbids. */
+  readonly nextHops: readonly NextHop[];
+  /** A limit of the route, or one that the path has taught; null: the interface's is the only one. */
+  readonly mtu: number | null;
 }
 
 export interface HostFacts {
   readonly linksByName: ReadonlyMap<string, Link>;
-  /** By a peer's tunnel address; empty: no route. */
-  readonly nextHopsByRemote: ReadonlyMap<string, readonly NextHop[]>;
+  /** By a peer's tunnel address. */
+  readonly routesByRemote: ReadonlyMap<string, RouteFacts>;
   /** Next hops that the kernel will not keep resolved: what it said. */
   readonly refusals: readonly NetlinkError[];
 }
@@ -41,29 +58,44 @@ const USABLE: ReadonlySet<Neighbour["state"]> = new Set<Neighbour["state"]>([
 
 const keyOf = (oif: number, address: string): string => `${oif} ${address}`;
 
+export interface FactsWanted {
+  /** Tunnel addresses of peers. */
+  readonly remotes: readonly string[];
+  /** Names of this host's uplinks. */
+  readonly uplinks: ReadonlySet<string>;
+  /** What was read the last time. */
+  readonly before: HostFacts | null;
+}
+
 /**
  * Reads everything anew, and has the kernel keep every next hop resolved, so that it stays so when this
  * process is gone.
  */
 export function readFacts(
   on: NetlinkSocket,
-  remotes: readonly string[],
+  { remotes, uplinks, before: known }: FactsWanted,
 ): Result<HostFacts, NetlinkError> {
   const links = readLinks(on);
   if (!links.ok) return links;
   const linksByIndex = new Map(links.value.map((link) => [link.index, link]));
   const linksByName = new Map(links.value.map((link) => [link.name, link]));
-  const hops = new Map<string, readonly { readonly oif: number; readonly address: string }[]>();
+  const entries = new Map<string, Entry>();
   for (const remote of remotes) {
     const destination = parseIp(remote);
     if (!destination) continue;
     const path = routeTo(on, destination);
     if (!path.ok) return path;
-    const usable = path.value?.local === false ? path.value.nexthops.filter((n) => n.usable) : [];
-    hops.set(
-      remote,
-      usable.map((n) => ({ oif: n.oif, address: n.gateway ?? formatIp(destination) })),
-    );
+    // To an address of our own nothing is sent.
+    const { nexthops = [], mtu = null } = path.value?.local === false ? path.value : {};
+    const hops = nexthops.map((n) => ({ ...n, address: n.gateway ?? formatIp(destination) }));
+    const then = known?.routesByRemote.get(remote)?.nextHops ?? [];
+    const gone = then.filter(({ interface: name }) => uplinks.has(name) && !linksByName.has(name));
+    entries.set(remote, {
+      // With an interface the kernel takes the whole of an IPv4 route that it was one of the ways of: the others are as good.
+      hops: path.value === null && gone.length > 0 ? leftOf(then, linksByIndex) : hops,
+      gone,
+      mtu,
+    });
   }
   const before = readNeighbours(on);
   if (!before.ok) return before;
@@ -71,7 +103,7 @@ export function readFacts(
     before.value.filter((n) => n.managed).map((n) => keyOf(n.index, n.address)),
   );
   const refusals: NetlinkError[] = [];
-  for (const { oif, address } of [...hops.values()].flat()) {
+  for (const { oif, address } of [...entries.values()].flatMap(({ hops }) => hops)) {
     const ip = parseIp(address);
     const link = linksByIndex.get(oif);
     // Only those that are not managed yet: each request is an event, and events bring us here.
@@ -85,24 +117,48 @@ export function readFacts(
   const neighbours = readNeighbours(on);
   if (!neighbours.ok) return neighbours;
   const neighboursByKey = new Map(neighbours.value.map((n) => [keyOf(n.index, n.address), n]));
-  const nextHopsByRemote = new Map<string, readonly NextHop[]>();
-  for (const [remote, list] of hops)
-    nextHopsByRemote.set(
-      remote,
-      list.flatMap(({ oif, address }) => {
-        const link = linksByIndex.get(oif);
-        if (!link) return [];
-        const neighbour = neighboursByKey.get(keyOf(oif, address));
-        const ethernet = link.hardware === HARDWARE_ETHERNET;
-        return {
-          oif,
-          address,
-          smac: link.mac,
-          l2Octets: ethernet ? 14 : 0,
-          mac: neighbour?.mac ?? null,
-          fresh: !ethernet || (neighbour !== undefined && USABLE.has(neighbour.state)),
-        };
-      }),
-    );
-  return ok({ linksByName, nextHopsByRemote, refusals });
+  const routesByRemote = new Map<string, RouteFacts>();
+  for (const [remote, { hops, gone, mtu }] of entries) {
+    const nextHops = hops.flatMap((hop) => {
+      const link = linksByIndex.get(hop.oif);
+      return link ? nextHopOf(hop, link, neighboursByKey.get(keyOf(hop.oif, hop.address))) : [];
+    });
+    routesByRemote.set(remote, { nextHops: [...nextHops, ...gone.map(withoutLink)], mtu });
+  }
+  return ok({ linksByName, routesByRemote, refusals });
+}
+
+interface Entry {
+  readonly hops: readonly Hop[];
+  readonly gone: readonly NextHop[];
+  readonly mtu: number | null;
+}
+
+type Hop = Pick<Nexthop, "oif" | "weight" | "usable"> & { readonly address: string };
+
+const leftOf = (hops: readonly NextHop[], links: ReadonlyMap<number, Link>): readonly Hop[] =>
+  hops.filter(({ oif }) => links.has(oif)).map((hop) => ({ ...hop, usable: true }));
+
+const withoutLink = (hop: NextHop): NextHop => ({
+  ...{ ...hop, mac: null, fresh: false, state: "link-gone" },
+});
+
+function nextHopOf(hop: Hop, link: Link, neighbour: Neighbour | undefined): NextHop {
+  const { oif, address, weight } = hop;
+  const ethernet = link.hardware === HARDWARE_ETHERNET;
+  const fresh = !ethernet || (neighbour !== undefined && USABLE.has(neighbour.state));
+  return {
+    ...{ oif, address, weight, fresh },
+    interface: link.name,
+    smac: link.mac,
+    l2Octets: ethernet ? 14 : 0,
+    mac: neighbour?.mac ?? null,
+    state: !(hop.usable && link.up && link.carrier)
+      ? "link-down"
+      : fresh
+        ? "up"
+        : neighbour?.state === "failed"
+          ? "failed"
+          : "unresolved",
+  };
 }

@@ -1,6 +1,6 @@
 /**
  * What the datapath itself has learned, carried from the maps of another layout into ours: the learned rows of `fdb`
- * and the replica budgets (docs/decisions/0003-upgrade.md). Everything else comes from the intent anew. A release
+ * and of `host`, and the budgets (docs/decisions/0003-upgrade.md). Everything else comes from the intent anew. A release
  * leaves a description of its layouts beside its state, so that the next one can read its maps: field by field, by
  * name, for keys and rows may have grown, shrunk or changed their order.
  *
@@ -34,6 +34,12 @@ const INHERITED = [
     key: "fdbKey",
     row: "fdbRow",
     isOurs: (row: Uint8Array): boolean => isLearned("fdb", row),
+  },
+  {
+    table: "host",
+    key: "hostKey",
+    row: "routeRow",
+    isOurs: (row: Uint8Array): boolean => isLearned("host", row),
   },
   { table: "bucket", key: "bucketKey", row: "bucketRow", isOurs: (): boolean => true },
 ] as const;

@@ -15,7 +15,7 @@ import { attempt } from "./attempt.ts";
 import { OBJECT_FILES } from "./datapath.ts";
 import type { IntentReader } from "./intent-reader.ts";
 import { hostProblem } from "./intent-source.ts";
-import { uplinkProblem } from "./problem.ts";
+import { isLostUplink, uplinkProblem } from "./problem.ts";
 import { type AgentState, emptyState, readState, setStateAside } from "./state.ts";
 
 const BPF_FS_MAGIC = 0xcafe4a11;
@@ -133,11 +133,15 @@ function checkFirstRows(config: AgentConfig, usable: Intent): Result<null, Refus
   const netlink = NetlinkSocket.open();
   if (!netlink.ok)
     return refuse(EXIT.unable, `${netlink.error.operation}: ${netlink.error.detail}`);
-  const problems = uplinks.flatMap((uplink) => {
+  const found = uplinks.map((uplink) => {
     const link = readLink(netlink.value, uplink.interface);
-    return (link.ok && uplinkProblem(uplink, link.value)) || [];
+    return link.ok ? uplinkProblem(uplink, link.value) : null;
   });
   netlink.value.close();
-  const lines = problems.map((p) => `Host ${config.host}: ${p.message} (fix: ${p.suggestion})`);
+  const problems = found.filter((problem) => problem !== null);
+  // One that is lost now is not what a host with others has to wait for.
+  const isCarried = found.some((problem) => problem === null);
+  const hindrances = problems.filter((problem) => !(isCarried && isLostUplink(problem)));
+  const lines = hindrances.map((p) => `Host ${config.host}: ${p.message} (fix: ${p.suggestion})`);
   return lines.length > 0 ? refuse(EXIT.unable, ...lines) : ok(null);
 }

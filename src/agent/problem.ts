@@ -18,6 +18,10 @@ export function problemOf(code: string, object: string, error: DeviceError): Pro
   };
 }
 
+/** Whether it tells that an uplink is lost, which others may make up for. */
+export const isLostUplink = ({ code }: Problem): boolean =>
+  code === "missing-uplink" || code === "uplink-down";
+
 /** What is wrong with an uplink; `link` is null when this host has no such interface. */
 export function uplinkProblem(
   row: { readonly interface: string; readonly mtu: number },

@@ -10,9 +10,10 @@ import { ok, type Result } from "../base/result.ts";
 import { OWN_PART } from "../intent/host-parts.ts";
 import { monotonicMs, monotonicNs, timestamp } from "../io/clock.ts";
 import { log } from "../io/log.ts";
+import { readLink } from "../kernel/links.ts";
 import { unmanageNeighbour } from "../kernel/neighbours.ts";
 import type { NetlinkError, SocketEvent } from "../kernel/netlink.ts";
-import type { PortRow, Row, RowParts } from "../rows/rows.ts";
+import type { PortRow, Row, RowParts, UplinkRow } from "../rows/rows.ts";
 import type { Link } from "../wire/netlink/link.ts";
 import { AdjacencyBook } from "./adjacency-book.ts";
 import { Binder } from "./binder.ts";
@@ -29,7 +30,9 @@ import {
 import { entriesOf } from "./entries.ts";
 import { type HostFacts, readFacts } from "./facts.ts";
 import { lendHeadroom, prepareHeadroom, takeHeadroom } from "./headroom.ts";
+import { unreachableHosts } from "./paths.ts";
 import { type Problem, problemOf, uplinkProblem } from "./problem.ts";
+import { type UnderlayStatus, underlayStatus } from "./underlay.ts";
 import { applyMemberships, type Membership } from "./underlay-groups.ts";
 
 export interface Drift {
@@ -65,6 +68,7 @@ export class Reconciler {
   /** By ifindex. */
   readonly #prepared = new Map<number, Prepared>();
   readonly #binder = new Binder();
+  #uplinks: readonly UplinkRow[] = [];
   /** Null: they could not be read. */
   #facts: HostFacts | null = null;
   /** All entries are to be compared with the kernel's, not only those that may have changed. */
@@ -100,7 +104,19 @@ export class Reconciler {
   }
 
   get unreachableHosts(): readonly string[] {
-    return this.#binder.unreachableHosts;
+    return unreachableHosts(this.#binder.paths);
+  }
+
+  /** Some next hop was not answered for yet. */
+  get isResolving(): boolean {
+    return this.#binder.paths.some(({ nextHops }) =>
+      nextHops.some(({ state }) => state === "unresolved"),
+    );
+  }
+
+  get underlay(): UnderlayStatus {
+    const links = this.#facts?.linksByName ?? new Map<string, Link>();
+    return underlayStatus(this.#binder.paths, this.#uplinks, links);
   }
 
   get idleDevice(): IdleDevice | null {
@@ -115,6 +131,21 @@ export class Reconciler {
     return this.#writes;
   }
 
+  /** When one uplink is lost another may carry. */
+  get hasSpareUplinks(): boolean {
+    return this.#uplinks.length > 1;
+  }
+
+  /** Whether an uplink has lost or found its carrier since the facts were read. Cheap; of a host with one uplink: no. */
+  isOtherwiseCarried(): boolean {
+    if (!this.hasSpareUplinks) return false;
+    return this.#uplinks.some(({ interface: name }) => {
+      const known = this.#facts?.linksByName.get(name);
+      const now = known ? readLink(this.#kernel.netlink, known.index) : null;
+      return now?.ok === true && now.value?.carrier !== known?.carrier;
+    });
+  }
+
   /** Whether what the kernel tells can change what is in force. A host has neighbours that are nobody's next hop. */
   concerns(event: SocketEvent): boolean {
     if (event.on !== "neighbour") return true;
@@ -126,6 +157,7 @@ export class Reconciler {
     const problems: Problem[] = [...this.#auditProblems];
     const { datapath } = this.#kernel;
     const own = parts.get(OWN_PART) ?? [];
+    this.#uplinks = own.filter((row) => row.table === "uplink");
     const facts = this.#readFacts(own, sameFacts);
     if (!facts.ok) {
       this.#tell([problemOf("kernel", "netlink", facts.error)]);
@@ -140,6 +172,7 @@ export class Reconciler {
       changed,
       facts: facts.value,
       adjacencies: this.#adjacencies,
+      peersBefore: entriesOf(datapath.applied, "peer"),
       traced,
       freshUntilNs: this.#freshUntilNs,
     });
@@ -182,9 +215,11 @@ export class Reconciler {
 
   #readFacts(own: readonly Row[], same: boolean): Result<HostFacts, NetlinkError> {
     const remotes = own.filter((row) => row.table === "peer").map((row) => row.remote);
-    if (same && this.#facts && remotes.every((one) => this.#facts?.nextHopsByRemote.has(one)))
+    if (same && this.#facts && remotes.every((one) => this.#facts?.routesByRemote.has(one)))
       return ok(this.#facts);
-    const facts = readFacts(this.#kernel.netlink, remotes);
+    const uplinks = new Set(this.#uplinks.map((row) => row.interface));
+    const before = this.#facts;
+    const facts = readFacts(this.#kernel.netlink, { remotes, uplinks, before });
     this.#facts = facts.ok ? facts.value : null;
     return facts;
   }

@@ -16,6 +16,7 @@ import type { EventStreams, Write } from "./streams.ts";
 export interface Answers {
   readonly status: () => object;
   readonly counters: () => object;
+  readonly endpoints: () => object;
   readonly streams: EventStreams;
   /** Port ids of `tenant/name`s; a name that is not on this host is answered as it is. */
   readonly portIds: (names: readonly string[]) => readonly number[] | { readonly unknown: string };
@@ -122,6 +123,7 @@ function answer(
   const asked = `${request.method} ${(request.url ?? "/").split("?")[0]}`;
   if (asked === "GET /status") json(response, 200, answers.status());
   else if (asked === "GET /counters") json(response, 200, answers.counters());
+  else if (asked === "GET /endpoints") json(response, 200, answers.endpoints());
   else if (asked === "GET /drops") stream(response, answers.streams.followDrops(lineTo(response)));
   else if (asked === "POST /trace" && admin)
     bodyOf(request, (body) => trace(body, response, answers));

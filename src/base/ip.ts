@@ -91,6 +91,11 @@ function maskOctet(bits: number, index: number): number {
   return (0xff << (8 - left)) & 0xff;
 }
 
+/** The prefix of `bits` that an address is under, without its host part. */
+export function prefixOf({ family, octets }: IpAddress, bits: number): IpPrefix {
+  return { family, octets: octets.map((octet, i) => octet & maskOctet(bits, i)), bits };
+}
+
 export function contains(prefix: IpPrefix, ip: IpAddress): boolean {
   return (
     prefix.family === ip.family &&

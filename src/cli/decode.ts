@@ -10,7 +10,7 @@ import {
 import { compileHost } from "../intent/compile.ts";
 import { readInput, STANDARD_INPUT } from "../io/input.ts";
 import { type DecodeOptions, decodeFrame } from "../pipeline/decode.ts";
-import { openTables, tablesOf, type UnderlayTables } from "../pipeline/underlay-tables.ts";
+import { openTables, type UnderlayTables, underlayTablesOf } from "../pipeline/underlay-tables.ts";
 import { emptyIdBook } from "../rows/rows.ts";
 import type { CapturedFrame } from "../wire/capture.ts";
 import { parseCapture } from "../wire/capture-file.ts";
@@ -147,7 +147,7 @@ async function intentTables(
     return null;
   }
   if (input.intent.hosts.has(host))
-    return tablesOf(compileHost(input.intent, host, emptyIdBook).rows);
+    return underlayTablesOf(compileHost(input.intent, host, emptyIdBook).rows, new Map());
   shell.err(`no host ${host} in the intent: it has ${[...input.intent.hosts.keys()].join(", ")}`);
   return null;
 }

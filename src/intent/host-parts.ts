@@ -14,7 +14,7 @@ import { type Local, localOf, type Overlay } from "./passes/locals.ts";
 import type { Segment } from "./passes/segments.ts";
 import { type LocalVrf, localAddressesOf, localVrfOf, vrfRows } from "./passes/vrf-rows.ts";
 import type { Vrf } from "./passes/vrfs.ts";
-import type { Tunnel } from "./passes/ways.ts";
+import type { RemotePeer, Tunnel } from "./passes/ways.ts";
 
 /** The key of the part that is the host's own: no network has it. */
 export const OWN_PART = "";
@@ -36,8 +36,8 @@ const routerPart = (router: string): string => `router ${router}`;
 const addressesPart = (network: string): string => `routed ${network}`;
 
 interface PeerUse {
-  readonly host: Host;
-  /** Parts that have to do with him. */
+  readonly peer: RemotePeer;
+  /** Parts that have to do with his host. */
   readonly parts: number;
 }
 
@@ -181,8 +181,8 @@ export class HostRows {
 
   #put(part: string, piece: Piece | null): void {
     const before = this.#pieces.get(part) ?? null;
-    for (const [peer, { host }] of tunnelsByPeer(before)) this.#use(peer, host, -1);
-    for (const [peer, { host }] of tunnelsByPeer(piece)) this.#use(peer, host, 1);
+    for (const peer of peersOf(before).values()) this.#use(peer, -1);
+    for (const peer of peersOf(piece).values()) this.#use(peer, 1);
     this.#putGroup(part, floodedOf(before), floodedOf(piece));
     if (piece) this.#pieces.set(part, piece);
     else this.#pieces.delete(part);
@@ -200,15 +200,15 @@ export class HostRows {
     this.#networksByGroup.set(groupPeer(is), users.set(part, after));
   }
 
-  #use(peer: string, host: Host, more: 1 | -1): void {
-    const parts = (this.#usesByPeer.get(peer)?.parts ?? 0) + more;
-    if (parts > 0) this.#usesByPeer.set(peer, { host, parts });
-    else this.#usesByPeer.delete(peer);
+  #use(peer: RemotePeer, more: 1 | -1): void {
+    const parts = (this.#usesByPeer.get(peer.name)?.parts ?? 0) + more;
+    if (parts > 0) this.#usesByPeer.set(peer.name, { peer, parts });
+    else this.#usesByPeer.delete(peer.name);
   }
 
   #ownRows(fabric: Fabric, self: Host): readonly Row[] {
-    const peers = [...this.#usesByPeer].flatMap(([name, { host }]) =>
-      peerRows(self, { host, name }, this.#isRouted, this.#ids),
+    const peers = [...this.#usesByPeer.values()].flatMap(({ peer }) =>
+      peerRows(self, peer, this.#isRouted, this.#ids),
     );
     const groups = [...this.#networksByGroup.values()].flatMap((users) => {
       const [any] = users.values();
@@ -260,8 +260,8 @@ function sentInto(piece: Piece): readonly Tunnel[] {
   }
 }
 
-/** Others that it has to do with. */
-function tunnelsByPeer(piece: Piece | null): ReadonlyMap<string, Tunnel> {
+/** Others that it has to do with, by name. */
+function peersOf(piece: Piece | null): ReadonlyMap<string, RemotePeer> {
   const tunnels = (): readonly Tunnel[] => {
     switch (piece?.of) {
       case "network":
@@ -272,7 +272,8 @@ function tunnelsByPeer(piece: Piece | null): ReadonlyMap<string, Tunnel> {
         return [];
     }
   };
-  return new Map(tunnels().map((tunnel) => [tunnel.peer, tunnel]));
+  const peers = tunnels().flatMap((tunnel): readonly RemotePeer[] => tunnel.peers);
+  return new Map(peers.map((peer) => [peer.name, peer]));
 }
 
 /** The network that this host floods, and gets floods of; null: none. */
@@ -281,5 +282,5 @@ const floodedOf = (piece: Piece | null): Segment | null =>
 
 const peerNames = (piece: Piece): readonly string[] => {
   const multicast = floodedOf(piece)?.multicast;
-  return [...tunnelsByPeer(piece).keys(), ...(multicast ? [groupPeer(multicast.group)] : [])];
+  return [...peersOf(piece).keys(), ...(multicast ? [groupPeer(multicast.group)] : [])];
 };

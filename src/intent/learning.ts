@@ -5,7 +5,7 @@ import type { Fabric, Network } from "./intent.ts";
 type LearningName = "static" | "flood-and-learn" | "evpn";
 
 /** As IEEE 802.1Q §8.8.3 recommends for bridges, and Linux does. */
-const AGE_SECONDS = 300;
+export const AGE_SECONDS = 300;
 /** A bound, so that one tenant cannot take the host's whole table. */
 const MACS_MAX = 4096;
 

@@ -249,8 +249,9 @@ export class SoundIntent {
 
   /** Whether none of these hosts would hold more than it can. */
   #fit(hosts: ReadonlySet<string>): boolean {
-    // Peers are not counted here: all hosts, in both families, are the most that there can be.
-    const peers = 2 * this.#intent.hosts.size;
+    // Peers are not counted here: all addresses of all hosts are the most that there can be.
+    const all = [...this.#intent.hosts.values()];
+    const peers = all.reduce((sum, { spec }) => sum + spec.vteps.length, 0);
     return [...hosts].every((host) => {
       const entries = this.#entriesByHost.get(host);
       return entries !== undefined && beyond({ ...entries, peers }).length === 0;

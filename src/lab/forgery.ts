@@ -1,7 +1,7 @@
 /**
- * The frame that a host would send to a network that it is no member of, if its datapath let it: the probe in the
- * target network's own tunnel header, put on the underlay past the source's guards. Only the receiver's `admit`
- * stands between it and the target, so it is what shows an `admit` row too many.
+ * The frame that a host would send to a network or router that it has no part in, if its datapath let it: the probe in
+ * a tunnel header of the target's own network, or of its router, put on the underlay past the source's guards. Only the
+ * receiver's `admit` stands between it and the target, so it is what shows an `admit` row too many.
  */
 import { parseIp } from "../base/ip.ts";
 import { invariant } from "../base/result.ts";
@@ -13,6 +13,7 @@ import { emitNvgre, NVGRE_OCTETS } from "../wire/nvgre.ts";
 import { emitOctets } from "../wire/octets.ts";
 import { emitUdpHeader, UDP_OCTETS } from "../wire/udp.ts";
 import { emitVxlan, VXLAN_OCTETS } from "../wire/vxlan.ts";
+import type { Via } from "./frame.ts";
 
 /** A host as the underlay sees it. */
 export interface UnderlayHost {
@@ -27,8 +28,10 @@ export interface UnderlayHost {
 export interface Forgery {
   readonly from: UnderlayHost;
   readonly to: UnderlayHost;
-  /** How the target's host receives the target's network. */
+  /** How the target's host receives the target's network, or its router. */
   readonly tunnel: VniInRow;
+  /** Under a router's number: that host's router MAC. */
+  readonly via: Via | null;
   readonly vxlanPort: number;
 }
 

@@ -1,7 +1,7 @@
 /**
  * The frames of the matrix: one Ethernet frame from one port to another, with a nonce by which it is known
  * again wherever it turns up. Built here, not by the sender's IP stack, so that its destination MAC is the
- * target's whatever the sender's neighbours say.
+ * target's, or the gateway's, whatever the sender's neighbours and routes say.
  */
 import type { IpAddress, IpFamily } from "../base/ip.ts";
 import { linkLocalOf, multicastMacOf } from "../base/mac.ts";
@@ -19,7 +19,7 @@ import {
 } from "../wire/icmp.ts";
 import { emitIpv4, IP_PROTOCOL, IPV4_OCTETS, IPV4_PLAIN } from "../wire/ipv4.ts";
 import { emitIpv6, IPV6_OCTETS, IPV6_PLAIN } from "../wire/ipv6.ts";
-import { emitNd, ND_SOURCE_MAC, type NdOption, solicitedNodeOf } from "../wire/nd.ts";
+import { emitNd, ND_TARGET_MAC, type NdOption } from "../wire/nd.ts";
 import { emitOctets } from "../wire/octets.ts";
 import { emitTcp, TCP_FLAG } from "../wire/tcp.ts";
 import { emitUdp } from "../wire/udp.ts";
@@ -31,10 +31,20 @@ export interface Station {
   readonly addresses: readonly IpAddress[];
 }
 
+/** The router that a frame asks to carry it on. */
+export interface Via {
+  /** 6 octets. */
+  readonly mac: Uint8Array;
+  /** Of the packet: sender and target have an address of it. */
+  readonly family: IpFamily;
+}
+
 export interface ProbeFrame {
   readonly protocol: Protocol;
   readonly from: Station;
   readonly to: Station;
+  /** Null: the frame is addressed to the target itself. */
+  readonly via: Via | null;
   /** NONCE_OCTETS. */
   readonly nonce: Uint8Array;
 }
@@ -48,6 +58,8 @@ const ROOM_OCTETS = 128;
 const HOPS = 64;
 /** Neighbour discovery is refused unless it has crossed no router (RFC 4861 section 7.1.1). */
 const HOPS_ON_LINK = 255;
+/** ff02::1 (RFC 4291 section 2.7.1): where an unsolicited advertisement goes (RFC 4861 section 7.2.6). */
+const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 /** A SYN may carry data (RFC 9293 section 3.4). */
 const SYN = {
   sequence: 0,
@@ -62,57 +74,67 @@ interface Pair extends Endpoints {
   readonly family: IpFamily;
 }
 
-/** IPv4 unless one of the two has none; then IPv6, of which everybody has a link-local address. */
-function pairOf(from: Station, to: Station): Pair {
-  const [source, destination] = [firstOf(from, "ipv4"), firstOf(to, "ipv4")];
-  if (source !== null && destination !== null) return { family: "ipv4", source, destination };
+/** As the router needs it; else IPv4 unless one of the two has none, then IPv6, of which everybody has a link-local address. */
+function pairOf(from: Station, to: Station, via: Via | null): Pair {
+  const family = via?.family ?? "ipv4";
+  const [source, destination] = [addressOf(from, family), addressOf(to, family)];
+  if (source !== null && destination !== null) return { family, source, destination };
+  invariant(via === null, "what is routed has addresses of its family");
   return {
     family: "ipv6",
-    source: firstOf(from, "ipv6") ?? linkLocalOf(from.mac),
-    destination: firstOf(to, "ipv6") ?? linkLocalOf(to.mac),
+    source: addressOf(from, "ipv6") ?? linkLocalOf(from.mac),
+    destination: addressOf(to, "ipv6") ?? linkLocalOf(to.mac),
   };
 }
 
-function firstOf(station: Station, family: IpFamily): Uint8Array | null {
+/** The first of a family. */
+export function addressOf(station: Station, family: IpFamily): Uint8Array | null {
   return station.addresses.find((a: IpAddress) => a.family === family)?.octets ?? null;
 }
 
-/** ARP asks everybody and a solicitation a group; all others go to the target's own MAC. */
-export function destinationOf(protocol: Protocol, from: Station, to: Station): Uint8Array {
-  if (protocol !== "arp") return to.mac;
-  const pair = pairOf(from, to);
-  return pair.family === "ipv4"
+/** An announcement goes to everybody; all others to the target's own MAC, or to the router's. */
+export function destinationOf(probe: Omit<ProbeFrame, "nonce">): Uint8Array {
+  const { protocol, from, to, via } = probe;
+  if (protocol !== "arp") return via?.mac ?? to.mac;
+  return pairOf(from, to, via).family === "ipv4"
     ? BROADCAST_MAC
-    : multicastMacOf({ octets: solicitedNodeOf(pair.destination) });
+    : multicastMacOf({ octets: ALL_NODES });
 }
 
 /** The whole frame, from the destination MAC to the last octet before the frame check sequence. */
 export function emitProbeFrame(probe: ProbeFrame): Uint8Array {
   invariant(probe.nonce.length === NONCE_OCTETS, "a nonce has 8 octets");
-  const pair = pairOf(probe.from, probe.to);
+  invariant(probe.via === null || probe.protocol !== "arp", "no router carries an announcement");
+  const pair = pairOf(probe.from, probe.to, probe.via);
   const out = new DataView(new ArrayBuffer(ROOM_OCTETS));
   const end =
     pair.family === "ipv6"
       ? emitOverIpv6(out, probe, pair)
       : probe.protocol === "arp"
-        ? emitArpRequest(out, probe, pair)
+        ? emitAnnouncement(out, probe, pair)
         : emitOverIpv4(out, probe, pair);
   return new Uint8Array(out.buffer, 0, end);
 }
 
 function emitHeader(out: DataView, probe: ProbeFrame, etherType: number): number {
-  const destination = destinationOf(probe.protocol, probe.from, probe.to);
-  return emitEthernet(out, 0, { destination, source: probe.from.mac, etherType });
+  return emitEthernet(out, 0, {
+    destination: destinationOf(probe),
+    source: probe.from.mac,
+    etherType,
+  });
 }
 
-/** ARP has no payload: the nonce lies in the padding to the smallest frame. */
-function emitArpRequest(out: DataView, probe: ProbeFrame, pair: Pair): number {
+/**
+ * Of the sender's own address (RFC 5227 section 2.3): a question for the target's would be answered by a host in
+ * its place, and never reach it. ARP has no payload: the nonce lies in the padding to the smallest frame.
+ */
+function emitAnnouncement(out: DataView, probe: ProbeFrame, pair: Pair): number {
   const end = emitArp(out, emitHeader(out, probe, ETHER_TYPE.arp), {
     operation: ARP_OPERATION.request,
     senderMac: probe.from.mac,
     senderAddress: pair.source,
     targetMac: new Uint8Array(6),
-    targetAddress: pair.destination,
+    targetAddress: pair.source,
   });
   emitOctets(out, end, probe.nonce);
   return MINIMUM_OCTETS;
@@ -133,20 +155,23 @@ function emitOverIpv4(out: DataView, probe: ProbeFrame, pair: Pair): number {
 
 function emitOverIpv6(out: DataView, probe: ProbeFrame, pair: Pair): number {
   const at = emitHeader(out, probe, ETHER_TYPE.ipv6);
-  const solicits = probe.protocol === "arp";
-  const packet = solicits ? { ...pair, destination: solicitedNodeOf(pair.destination) } : pair;
-  const end = solicits
+  const announces = probe.protocol === "arp";
+  const packet = announces ? { ...pair, destination: ALL_NODES } : pair;
+  const end = announces
     ? emitNd(out, at + IPV6_OCTETS, packet, {
-        kind: "neighbour-solicitation",
-        target: pair.destination,
-        options: [{ type: ND_SOURCE_MAC, body: probe.from.mac }, nonceOption(probe.nonce)],
+        kind: "neighbour-advertisement",
+        router: false,
+        solicited: false,
+        override: true,
+        target: pair.source,
+        options: [{ type: ND_TARGET_MAC, body: probe.from.mac }, nonceOption(probe.nonce)],
       })
     : emitTransport(out, at + IPV6_OCTETS, probe, pair);
   emitIpv6(out, at, {
     ...IPV6_PLAIN,
     ...packet,
     nextHeader: protocolOf(probe.protocol, "ipv6"),
-    hopLimit: solicits ? HOPS_ON_LINK : HOPS,
+    hopLimit: announces ? HOPS_ON_LINK : HOPS,
     payloadOctets: end - at - IPV6_OCTETS,
   });
   return end;
@@ -196,4 +221,19 @@ export function findNonce(octets: Uint8Array, mark: Uint8Array): Uint8Array | nu
   );
   const end = at + NONCE_OCTETS;
   return at < 0 || end > octets.length ? null : octets.subarray(at, end);
+}
+
+/**
+ * Whether a frame that carries a probe's nonce is the probe, and no answer that quotes it: from the sender's MAC or, behind
+ * a router, which puts its own in place of it, from the sender's address.
+ */
+export function isSentBy(frame: Uint8Array, from: Station): boolean {
+  if (Buffer.compare(frame.subarray(6, 12), from.mac) === 0) return true;
+  const etherType = ((frame[12] ?? 0) << 8) | (frame[13] ?? 0);
+  if (etherType !== ETHER_TYPE.ipv4 && etherType !== ETHER_TYPE.ipv6) return false;
+  const [family, at] =
+    etherType === ETHER_TYPE.ipv4 ? (["ipv4", 12] as const) : (["ipv6", 8] as const);
+  const source = addressOf(from, family);
+  const seen = frame.subarray(ETHERNET_OCTETS + at, ETHERNET_OCTETS + at + (source?.length ?? 0));
+  return source !== null && Buffer.compare(seen, source) === 0;
 }

@@ -11,16 +11,17 @@ import { type MatrixReport, summarize } from "../verify/judgement.ts";
 import type { AgentError } from "./agent-socket.ts";
 import type { UnderlayHost } from "./forgery.ts";
 import { type IntentRefused, readLabIntent } from "./lab-intent.ts";
-import type { NetworksByPort } from "./matrix-text.ts";
+import type { PlacesByPort } from "./matrix-text.ts";
 import { hostPaths } from "./paths.ts";
 import { type ProbePort, planProbes, stationOf, type Wanted } from "./probe.ts";
 import { runProbes } from "./prober.ts";
+import { attachmentsOf, gatewayHostsOf, leaksOf } from "./routes.ts";
 import type { LabState } from "./state.ts";
 import type { LabPort } from "./topology.ts";
 
 export interface MatrixRun {
   readonly report: MatrixReport;
-  readonly networks: NetworksByPort;
+  readonly places: PlacesByPort;
 }
 
 /** The probes that are wanted name a port that is not there. */
@@ -51,6 +52,8 @@ export async function runMatrix(
   const [fabric] = intent.fabrics.values();
   const ground = {
     ports,
+    leaks: leaksOf(intent),
+    gatewayHosts: gatewayHostsOf(intent),
     tablesByHost,
     underlay: underlayHosts(state),
     vxlanPort: fabric?.spec.vxlanPort ?? 0,
@@ -63,21 +66,25 @@ export async function runMatrix(
   );
   const ran = await runProbes({ ...ground, probes, adminSocketsByHost });
   if (!ran.ok) return ran;
-  const networks = new Map(ports.map((p: ProbePort) => [p.port, p.network]));
-  return ok({ report: { probes: ran.value, summary: summarize(ran.value) }, networks });
+  const places = new Map(
+    ports.map((p: ProbePort) => [p.port, { network: p.network, space: p.router ?? p.network }]),
+  );
+  return ok({ report: { probes: ran.value, summary: summarize(ran.value) }, places });
 }
 
 /** Workloads that were built and are still in the intent, with the network that it gives them now. */
 function probePorts(state: LabState, intent: Intent): readonly ProbePort[] {
+  const attachments = attachmentsOf(intent);
   const out: ProbePort[] = [];
   for (const built of state.topology.ports) {
     const port = intent.ports.get(built.port);
+    const attachment = port && attachments.get(networkKeyOf(port));
     // A workload that the intent has moved since is not where a probe would leave.
-    if (port === undefined || port.spec.host !== built.host) continue;
+    if (attachment === undefined || port?.spec.host !== built.host) continue;
     out.push({
       ...stationOf(built.mac, addressesOf(built)),
+      ...attachment,
       port: built.port,
-      network: networkKeyOf(port),
       host: built.host,
       managed: intent.hosts.get(built.host)?.spec.managed ?? false,
       namespace: built.namespace,

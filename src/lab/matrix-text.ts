@@ -1,35 +1,43 @@
-/** A matrix for people: a block for each network, one table between networks, and every failure in full. */
+/** A matrix for people: a block for each router and each network without one, a table of what is denied between networks, every failure in full. */
 import type { MatrixReport, ProbeResult } from "../verify/judgement.ts";
 
-/** "tenant/network" by "tenant/port". */
-export type NetworksByPort = ReadonlyMap<string, string>;
+interface Place {
+  /** "tenant/network". */
+  readonly network: string;
+  /** "tenant/router", or the network if it has none. */
+  readonly space: string;
+}
 
-export function renderMatrix(report: MatrixReport, networks: NetworksByPort): readonly string[] {
+/** By "tenant/port". */
+export type PlacesByPort = ReadonlyMap<string, Place>;
+
+export function renderMatrix(report: MatrixReport, places: PlacesByPort): readonly string[] {
   const inside = report.probes.filter((p: ProbeResult) => p.intended === "allow");
   const between = report.probes.filter((p: ProbeResult) => p.intended === "deny");
-  const networkOf = (port: string): string => networks.get(port) ?? "";
-  const blocks = [...Map.groupBy(inside, (p: ProbeResult) => networkOf(p.from))];
+  const networkOf = (port: string): string => places.get(port)?.network ?? "";
+  const spaceOf = (port: string): string => places.get(port)?.space ?? "";
+  const blocks = [...Map.groupBy(inside, (p: ProbeResult) => spaceOf(p.from))];
   const { total, asIntended, wrong, unproven } = report.summary;
   return [
-    ...blocks.flatMap(([network, probes]) => [...insideBlock(network, probes), ""]),
+    ...blocks.flatMap(([space, probes]) => [...insideBlock(space, probes), ""]),
     ...(between.length > 0 ? [...betweenTable(between, networkOf), ""] : []),
     ...failureLines(report.probes),
     `${total} probes: ${asIntended} came out right, ${wrong} wrong, ${unproven} unproven`,
   ];
 }
 
-/** "+": arrived with every protocol; "-": did not; "?": not proven; ".": nothing to probe. */
-function insideBlock(network: string, probes: readonly ProbeResult[]): readonly string[] {
+/** Who reaches whom from one router's networks; the last of them may be ports that another router lets in. "+": arrived with every protocol; "-": did not; "?": not proven; ".": nothing to probe. */
+function insideBlock(space: string, probes: readonly ProbeResult[]): readonly string[] {
   const ports = portsIn(probes);
   const cells = Map.groupBy(probes, (p: ProbeResult) => `${p.from} ${p.to}`);
   const width = String(ports.length).length + 1;
   const cell = (from: string, to: string): string =>
     markOf(cells.get(`${from} ${to}`) ?? []).padStart(width);
   const label = (port: string, i: number): string => `${String(i + 1).padStart(4)} ${port}`;
-  const nameWidth = Math.max(network.length, ...ports.map((p, i) => label(p, i).length)) + 2;
+  const nameWidth = Math.max(space.length, ...ports.map((p, i) => label(p, i).length)) + 2;
   const head = ports.map((_: string, i: number) => String(i + 1).padStart(width)).join("");
   return [
-    `${network.padEnd(nameWidth)}${head}`,
+    `${space.padEnd(nameWidth)}${head}`,
     ...ports.map(
       (from: string, i: number) =>
         label(from, i).padEnd(nameWidth) + ports.map((to: string) => cell(from, to)).join(""),

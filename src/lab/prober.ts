@@ -12,10 +12,10 @@ import { type PacketOptions, PacketSocket } from "../kernel/packet-socket.ts";
 import { VERDICTS, type VerdictName } from "../rows/abi.generated.ts";
 import { judge, type ProbeResult } from "../verify/judgement.ts";
 import { type AgentError, openTrace, type Trace, type TraceEvent } from "./agent-socket.ts";
-import { emitForgery, type UnderlayHost } from "./forgery.ts";
-import { emitProbeFrame, findNonce, NONCE_OCTETS, PROBE_PORT } from "./frame.ts";
+import { emitForgery, type Forgery, type UnderlayHost } from "./forgery.ts";
+import { emitProbeFrame, findNonce, isSentBy, NONCE_OCTETS, PROBE_PORT } from "./frame.ts";
 import { namespaceFile } from "./paths.ts";
-import type { Probe, ProbePort } from "./probe.ts";
+import type { Attempt, Probe, ProbePort } from "./probe.ts";
 
 export interface ProberInput {
   readonly ports: readonly ProbePort[];
@@ -64,17 +64,25 @@ function openSocket(
   return err({ ...error, call: `${error.call} in ${at.namespace}` });
 }
 
+type Outcome = Pick<ProbeResult, "observed" | "verdict">;
+
+/** A frame with a nonce of its own. */
+interface Sent {
+  readonly probe: Probe;
+  readonly attempt: Attempt;
+}
+
 class Prober {
   readonly #probes: readonly Probe[];
   /** Tells our frames from all others, and this run's from another's. */
   readonly #mark: Uint8Array = randomBytes(MARK_OCTETS);
   /** By the second half of the nonce. */
-  readonly #probesByNumber: Probe[] = [];
+  readonly #sentByNumber: Sent[] = [];
   readonly #socketsByPort = new Map<string, PacketSocket>();
   readonly #socketsByHost = new Map<string, PacketSocket>();
   readonly #traces: Trace[] = [];
   readonly #arrived = new Set<Probe>();
-  readonly #verdictsByProbe = new Map<Probe, VerdictName>();
+  readonly #verdictsByAttempt = new Map<Attempt, VerdictName>();
   /** Sources whose probes a port received, whoever was meant: by port, then protocol and source. */
   readonly #sourcesByReceiver = new Map<string, Set<string>>();
   #lastNewsMs: number = 0;
@@ -89,7 +97,11 @@ class Prober {
       if (!opened.ok) return opened;
       this.#socketsByPort.set(station.port, opened.value);
     }
-    const forgers = new Set(this.#probes.map((probe: Probe) => probe.forgery?.from.host));
+    const forgers = new Set(
+      this.#probes.flatMap(({ forgeries }: Probe) =>
+        forgeries.map((forgery: Forgery) => forgery.from.host),
+      ),
+    );
     for (const station of input.underlay.values()) {
       if (!forgers.has(station.host)) continue;
       // It only sends: what passes on the underlay is nobody's evidence, and may overflow.
@@ -118,7 +130,7 @@ class Prober {
 
   /** Probes that have not yet come out as intended. */
   get unsettled(): readonly Probe[] {
-    return this.#probes.filter((probe: Probe) => this.#observed(probe) !== probe.intended);
+    return this.#probes.filter((probe: Probe) => this.#outcome(probe).observed !== probe.intended);
   }
 
   async round(quietMs: number): Promise<void> {
@@ -142,50 +154,63 @@ class Prober {
   }
 
   #send(probe: Probe): void {
+    const { protocol, from, to } = probe;
+    for (const attempt of probe.attempts) {
+      const { via } = attempt;
+      const nonce = this.#nonce({ probe, attempt });
+      // A frame that the kernel refuses (a link that is down) has no witness: it proves nothing, and that is said.
+      this.#socketsByPort.get(from.port)?.send(emitProbeFrame({ protocol, from, to, via, nonce }));
+    }
+    const [attempt] = probe.attempts;
+    if (!attempt) return;
+    for (const forgery of probe.forgeries) {
+      const nonce = this.#nonce({ probe, attempt });
+      const inner = emitProbeFrame({ protocol, from, to, via: forgery.via, nonce });
+      const forged = emitForgery(forgery, inner);
+      if (forged !== null) this.#socketsByHost.get(forgery.from.host)?.send(forged);
+    }
+  }
+
+  #nonce(sent: Sent): Uint8Array {
     const nonce = new Uint8Array(NONCE_OCTETS);
     nonce.set(this.#mark);
-    new DataView(nonce.buffer).setUint32(MARK_OCTETS, this.#probesByNumber.length);
-    this.#probesByNumber.push(probe);
-    const { protocol, from, to } = probe;
-    const frame = emitProbeFrame({ protocol, from, to, nonce });
-    // A frame that the kernel refuses (a link that is down) has no witness: it proves nothing, and that is said.
-    this.#socketsByPort.get(from.port)?.send(frame);
-    const forged = probe.forgery && emitForgery(probe.forgery, frame);
-    if (probe.forgery && forged) this.#socketsByHost.get(probe.forgery.from.host)?.send(forged);
+    new DataView(nonce.buffer).setUint32(MARK_OCTETS, this.#sentByNumber.length);
+    this.#sentByNumber.push(sent);
+    return nonce;
   }
 
   #drain(): void {
     for (const [port, socket] of this.#socketsByPort)
       for (let frame = socket.receive(); frame !== null; frame = socket.receive()) {
-        const probe = this.#probeIn(frame);
-        if (probe !== null && probe.from.port !== port) this.#receive(port, probe, frame);
+        const sent = this.#sentIn(frame);
+        if (sent !== null && sent.probe.from.port !== port) this.#receive(port, sent, frame);
       }
   }
 
-  #receive(receiver: string, probe: Probe, frame: Uint8Array): void {
+  #receive(receiver: string, { probe }: Sent, frame: Uint8Array): void {
     this.#lastNewsMs = monotonicMs();
-    // Somebody's answer quotes the nonce: that is a leak where it should not be, but no arrival.
-    const isOurs = Buffer.compare(frame.subarray(6, 12), probe.from.mac) === 0;
-    if (probe.to.port === receiver && isOurs) this.#arrived.add(probe);
+    // Somebody's answer quotes the nonce: it says nothing of who reaches whom but him who answers.
+    if (!isSentBy(frame, probe.from)) return;
+    if (probe.to.port === receiver) this.#arrived.add(probe);
     const sources = this.#sourcesByReceiver.get(receiver) ?? new Set();
     this.#sourcesByReceiver.set(receiver, sources.add(`${probe.protocol} ${probe.from.port}`));
   }
 
   #witness(event: TraceEvent): void {
     if (event.hook !== "from-port") return;
-    const probe = this.#probeIn(Buffer.from(event.headersHex, "hex"));
+    const sent = this.#sentIn(Buffer.from(event.headersHex, "hex"));
     const verdict = VERDICTS.find((name: VerdictName) => name === event.verdict);
     // An answer carries the nonce too, and comes from another port.
-    if (probe === null || verdict === undefined || event.port !== probe.from.port) return;
+    if (sent === null || verdict === undefined || event.port !== sent.probe.from.port) return;
     this.#lastNewsMs = monotonicMs();
-    this.#verdictsByProbe.set(probe, verdict);
+    this.#verdictsByAttempt.set(sent.attempt, verdict);
   }
 
-  #probeIn(frame: Uint8Array): Probe | null {
+  #sentIn(frame: Uint8Array): Sent | null {
     const nonce = findNonce(frame, this.#mark);
     if (nonce === null) return null;
     const number = new DataView(nonce.buffer, nonce.byteOffset).getUint32(MARK_OCTETS);
-    return this.#probesByNumber[number] ?? null;
+    return this.#sentByNumber[number] ?? null;
   }
 
   /** Another source whose probe the target received. */
@@ -197,14 +222,23 @@ class Prober {
     return null;
   }
 
-  #observed(probe: Probe): ProbeResult["observed"] {
-    return judge({
-      intended: probe.intended,
-      expected: probe.expected,
-      arrived: this.#hasArrived(probe),
-      verdict: this.#verdictsByProbe.get(probe) ?? null,
-      control: this.#control(probe),
+  /** The outcome of each attempt. */
+  #outcomes(probe: Probe): readonly Outcome[] {
+    const arrived = this.#hasArrived(probe);
+    const control = this.#control(probe);
+    return probe.attempts.map((attempt: Attempt): Outcome => {
+      const verdict = this.#verdictsByAttempt.get(attempt) ?? null;
+      const { intended } = probe;
+      const { expected } = attempt;
+      return { verdict, observed: judge({ intended, expected, arrived, verdict, control }) };
     });
+  }
+
+  /** Of the attempts the one that tells: the first that is not as intended, else the last. */
+  #outcome(probe: Probe): Outcome {
+    const outcomes = this.#outcomes(probe);
+    const telling = outcomes.find(({ observed }: Outcome) => observed !== probe.intended);
+    return telling ?? outcomes.at(-1) ?? { observed: "unproven", verdict: null };
   }
 
   /**
@@ -223,15 +257,16 @@ class Prober {
       .filter((probe: Probe) => !probe.silent)
       .map((probe: Probe): ProbeResult => {
         const { from, to, protocol, intended } = probe;
+        const { observed, verdict } = this.#outcome(probe);
         return {
           from: from.port,
           to: to.port,
           protocol,
           port: protocol === "tcp" || protocol === "udp" ? PROBE_PORT : null,
           intended,
-          observed: this.#observed(probe),
+          observed,
           control: this.#control(probe),
-          verdict: this.#verdictsByProbe.get(probe) ?? null,
+          verdict,
         };
       });
   }

@@ -17,6 +17,7 @@ const commands: readonly (readonly [name: string, load: () => Promise<Command>])
   ["agent", async (): Promise<Command> => (await import("../agent/command.ts")).agent],
   ["status", async (): Promise<Command> => (await import("../cli/status.ts")).status],
   ["counters", async (): Promise<Command> => (await import("../cli/counters.ts")).counters],
+  ["endpoints", async (): Promise<Command> => (await import("../cli/endpoints.ts")).endpoints],
   ["drops", async (): Promise<Command> => (await import("../cli/drops.ts")).drops],
   ["lab up", async (): Promise<Command> => (await import("../lab/commands/up.ts")).labUp],
   ["lab down", async (): Promise<Command> => (await import("../lab/commands/down.ts")).labDown],

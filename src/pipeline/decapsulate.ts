@@ -16,7 +16,7 @@ export function decapsulate(frame: Frame, tunnel: SoundTunnel, isUniform: boolea
   const { innerAt, outerEnd, trafficClass } = tunnel;
   const end = frame.segmentOctets > 0 ? frame.wireOctets : outerEnd;
   // The class is read and written wherever there are octets, though they be the link's padding.
-  const inner = frame.octetsAt(innerAt, frame.wireOctets - innerAt).slice();
+  const inner = frame.payloadAt(innerAt, frame.wireOctets - innerAt).slice();
   settleClass(new DataView(inner.buffer), trafficClass, isUniform);
   const out = new Uint8Array(Math.max(end - innerAt, LEAST_OCTETS));
   out.set(inner.subarray(0, out.length));

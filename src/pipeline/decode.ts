@@ -77,6 +77,10 @@ function outcomeOf(
   const hasNoSum = tunnel?.kind === "sound" && tunnel.udpChecksum === 0;
   if (udp6Zero === "drop" && hasNoSum && tunnel.source.length === 16)
     return { action: "drop", reason: "udp6-zero" };
-  if (verdict === "delivered" || verdict === "flooded") return { action: "decap", reason: null };
-  return { action: "drop", reason: verdict };
+  return WENT_ON.includes(verdict)
+    ? { action: "decap", reason: null }
+    : { action: "drop", reason: verdict };
 }
+
+/** To ports, through another tunnel, or to the agent. */
+const WENT_ON: readonly VerdictName[] = ["delivered", "flooded", "encapsulated", "punted"];

@@ -13,7 +13,7 @@ import { emitOctets } from "../wire/octets.ts";
 import { emitUdpHeader, UDP_OCTETS } from "../wire/udp.ts";
 import { emitVxlan, VXLAN_OCTETS } from "../wire/vxlan.ts";
 import { flowIdOfHash, flowLabelOfHash, portOfHash } from "./flow-hash.ts";
-import type { Endpoint } from "./port-tables.ts";
+import type { Endpoint } from "./host-tables.ts";
 
 export interface Encapsulation {
   readonly encapsulation: EncapsulationName;
@@ -24,12 +24,15 @@ export interface Encapsulation {
   readonly trafficClass: number;
   /** Of the inner flow. */
   readonly hash: number;
+  /** Of the outer header. */
+  readonly ttl: number;
   /** On the underlay's link. */
   readonly destinationMac: Uint8Array;
   readonly sourceMac: Uint8Array;
 }
 
-const HOP_LIMIT = 64;
+/** Of a frame that no tunnel has carried yet. */
+export const OUTER_TTL = 64;
 
 export function encapsulate(inner: Uint8Array, how: Encapsulation): Uint8Array {
   const isIpv4 = how.peer.family === "ipv4";
@@ -54,12 +57,12 @@ function emitIp(out: DataView, at: number, how: Encapsulation, payload: number):
   if (peer.family === "ipv4") {
     // Of an aggregate, which the kernel cuts, the length wraps.
     const totalOctets = (IPV4_OCTETS + payload) & 0xffff;
-    const header = { ...IPV4_PLAIN, ...ends, protocol, ttl: HOP_LIMIT, trafficClass, totalOctets };
+    const header = { ...IPV4_PLAIN, ...ends, protocol, ttl: how.ttl, trafficClass, totalOctets };
     return emitIpv4(out, at, header);
   }
   const flowLabel = flowLabelOfHash(how.hash);
   const payloadOctets = payload & 0xffff;
-  const header = { ...ends, nextHeader: protocol, hopLimit: HOP_LIMIT, trafficClass };
+  const header = { ...ends, nextHeader: protocol, hopLimit: how.ttl, trafficClass };
   return emitIpv6(out, at, { ...header, flowLabel, payloadOctets });
 }
 

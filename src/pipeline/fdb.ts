@@ -9,7 +9,14 @@ import type { FdbRow, Learning } from "../rows/rows.ts";
 export interface Station extends Pick<FdbRow, "kind" | "target"> {
   /** When it is over, if it was learned; null: declared. */
   readonly freshUntilSeconds: number | null;
+  /** Was behind a port of ours: until then what still comes for it through tunnels is sent on. */
+  readonly movedUntilSeconds: number;
 }
+
+const UNMOVED = { movedUntilSeconds: Number.NEGATIVE_INFINITY } as const;
+
+/** Of what the intent says and nobody has moved. */
+export const DECLARED = { freshUntilSeconds: null, ...UNMOVED } as const;
 
 /** What is known, if it still holds. */
 export const standing = (known: Station | null, nowSeconds: number): Station | null =>
@@ -47,6 +54,7 @@ export function learn(seen: Sighting, knowledge: Knowledge, nowSeconds: number):
     kind: "group",
     target: seen.group,
     freshUntilSeconds: nowSeconds + seen.ageSeconds,
+    ...UNMOVED,
   };
   const isDeclared = known !== null && known.freshUntilSeconds === null;
   if (known?.kind === "group" && known.target === seen.group) {

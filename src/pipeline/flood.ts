@@ -5,8 +5,8 @@
 import { LIMIT, type VerdictName } from "../rows/abi.generated.ts";
 import type { FloodPeers, FloodRow } from "../rows/rows.ts";
 import { type Departure, dropped, type Outgoing, type Sound, wayOf, wrap } from "./departure.ts";
+import { isIp } from "./inner-flow.ts";
 import type { PortTables } from "./port-tables.ts";
-import { isIp } from "./sent.ts";
 
 /** Lists by ascending length of the outer headers: room can be added to a frame, and not taken away again. */
 const ORDER: readonly string[] = ["nvgre ipv4", "vxlan ipv4", "nvgre ipv6", "vxlan ipv6"];
@@ -40,7 +40,7 @@ export function flood(sound: Sound, nowSeconds: number): Departure {
 }
 
 function copiesToPorts({ frame, row, tables }: Sound, ports: readonly number[]): Outgoing[] {
-  const octets = frame.octetsAt(0, frame.wireOctets);
+  const octets = frame.payloadAt(0, frame.wireOctets);
   return receivers(tables, row.network, ports)
     .filter((port) => port !== row.port)
     .map((port) => ({ to: "port", port, octets }));
@@ -85,6 +85,6 @@ function copiesOfList(sound: Sound, { encapsulation, members }: FloodPeers): rea
     // Copies go by the octets that are known: the kernel is not asked.
     if (peer === null || !way?.mac) return [];
     const octets = wrap(sound, { encapsulation, vni, peer }, way);
-    return [{ to: "peer", octets, isByNeighbour: false }];
+    return [{ to: "peer", peer, octets, isByNeighbour: false }];
   });
 }

@@ -28,6 +28,6 @@ export const flowLabelOfHash = (hash: number): number => hash & 0xfffff;
 export const pickMember = (hash: number, count: number): number =>
   Math.floor((hash * count) / 0x1_0000_0000);
 
-/** One of `count` ways to a peer, by other bits than the group's choice was made by. */
+/** One of `count` ways to a peer, by other bits than the group's choice, the port and the FlowID. */
 export const pickWay = (hash: number, count: number): number =>
-  pickMember(rotate(hash, 16) >>> 0, count);
+  pickMember(rotate(hash, 14) >>> 0, count);

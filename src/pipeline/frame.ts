@@ -53,6 +53,15 @@ export class Frame {
     return this.#has(at + 4) ? this.#view.getUint32(at, true) : 0;
   }
 
+  /** `count` octets that decide nothing: what a capture lacks of them is zero, and is not held against it. */
+  payloadAt(at: number, count: number): Uint8Array {
+    const end = at + count;
+    if (end <= this.#bytes.byteLength) return this.#bytes.subarray(at, end);
+    const out = new Uint8Array(count);
+    out.set(this.#bytes.subarray(at));
+    return out;
+  }
+
   /** A view, not a copy, of `count` octets. */
   octetsAt(at: number, count: number): Uint8Array {
     return this.#has(at + count) ? this.#bytes.subarray(at, at + count) : new Uint8Array(count);

@@ -3,15 +3,24 @@
  * Leaves out: counters, a tag beside the frame, and what the kernel may refuse.
  */
 import { formatMac, isGroupMac } from "../base/mac.ts";
-import type { GroupMember } from "../rows/rows.ts";
-import { type Departure, dropped, type Sound, wayOf, wrap } from "./departure.ts";
+import type { PuntReason } from "../rows/punt-reasons.ts";
+import { ETHER_TYPE, ETHERNET_OCTETS } from "../wire/ethernet.ts";
+import { IPV4_OCTETS } from "../wire/ipv4.ts";
+import { answerEcho, answerError } from "./answer.ts";
+import { type Departure, dropped, type Sound, type Tally, toGroup, toPort } from "./departure.ts";
+import { OUTER_TTL } from "./encapsulate.ts";
 import { type Station, standing } from "./fdb.ts";
 import { flood } from "./flood.ts";
-import { pickMember } from "./flow-hash.ts";
+import { forward } from "./forward.ts";
 import type { Frame } from "./frame.ts";
-import { guard } from "./guard.ts";
+import { refusalOf } from "./guard.ts";
+import { flowOf } from "./inner-flow.ts";
+import { clampMss } from "./mss.ts";
 import type { PortTables } from "./port-tables.ts";
-import { isIp } from "./sent.ts";
+import { punt } from "./punt.ts";
+import { resolve } from "./resolve.ts";
+import { consult } from "./route.ts";
+import { isTooBig, type Sent } from "./sent.ts";
 
 /** `frame` is what the host receives on an interface behind which a port is, or is not. */
 export function depart(
@@ -23,42 +32,79 @@ export function depart(
   const row = tables.attach(interfaceName);
   if (row === null) return dropped("port-unknown");
   const sent = { frame, row, tables };
-  const guarded = guard(sent);
-  if (guarded.kind === "refused") return dropped(guarded.why);
-  const { flow } = guarded;
+  const why = refusalOf(sent);
+  if (why === "too-big") return refuseSize(sent, row.mtu, nowSeconds);
+  if (why !== null) return dropped(why);
+  const flow = flowOf(frame, 0, tables.hashSeed);
   const trafficClass = row.dscp === "pipe" ? flow.trafficClass & 3 : flow.trafficClass;
-  return route({ ...sent, flow: { ...flow, trafficClass } }, nowSeconds);
+  const sound = { ...sent, flow: { ...flow, trafficClass }, ttl: OUTER_TTL };
+  const { departure, beside } = resolve(sent, nowSeconds);
+  return also(departure ?? direct(sound, nowSeconds), beside);
 }
 
-function route(sound: Sound, nowSeconds: number): Departure {
+/** `more` is counted beside it too. */
+const also = (departure: Departure, more: Tally): Departure => ({
+  ...departure,
+  beside: { ...departure.beside, ...more },
+});
+
+/** Bridged or routed, by its destination's MAC. */
+function direct(sound: Sound, nowSeconds: number): Departure {
   const { frame, row, tables } = sound;
-  const mac = frame.octetsAt(0, 6);
-  if (isGroupMac(mac)) return flood(sound, nowSeconds);
-  const found = standing(tables.fdb(row.network, formatMac(mac)), nowSeconds);
+  const octets = frame.octetsAt(0, 6);
+  const mac = formatMac(octets);
+  if (isGroupMac(octets)) return flood(sound, nowSeconds);
+  if (row.routed && mac === tables.gatewayMac) return route(sound, nowSeconds);
+  const clamped = row.mssClamp ? clampMss(frame, row.mtu) : null;
+  if (clamped) return also(bridge({ ...sound, frame: clamped }, nowSeconds), CLAMPED);
+  return bridge(sound, nowSeconds);
+}
+
+const CLAMPED = { "mss-clamped": 1 } as const;
+
+function bridge(sound: Sound, nowSeconds: number): Departure {
+  const { frame, row, tables } = sound;
+  const mac = formatMac(frame.octetsAt(0, 6));
+  const found = standing(tables.fdb(row.network, mac), nowSeconds);
   if (found !== null) return toStation(sound, found);
   return row.unknownUnicast === "drop" ? dropped("unknown-unicast") : flood(sound, nowSeconds);
 }
 
 function toStation(sound: Sound, { kind, target }: Station): Departure {
-  const { frame, row, tables } = sound;
-  if (kind === "group") return toGroup(sound, tables.group(target));
+  const { row } = sound;
+  if (kind === "group") return toGroup(sound, target, false);
   if (kind === "drop") return dropped("fdb-drop");
-  if (target === row.port) return dropped("hairpin");
-  if (tables.networkOfPort(target) !== row.network) return dropped("no-port");
-  const octets = frame.octetsAt(0, frame.wireOctets);
-  return { verdict: "delivered", beside: {}, out: [{ to: "port", port: target, octets }] };
+  return target === row.port ? dropped("hairpin") : toPort(sound, target, row.network);
 }
 
-function toGroup(sound: Sound, members: readonly GroupMember[]): Departure {
-  const { tables, flow } = sound;
-  const member = members[pickMember(flow.hash, members.length)];
-  if (!member) return dropped("no-group");
-  const peer = tables.peer(member.peer);
-  if (peer === null) return dropped("no-peer");
-  const way = wayOf(tables, peer, flow.hash);
-  // Who was never resolved is the kernel's to ask for, which it can for IP alone.
-  if (way === null || (way.mac === null && !isIp(flow.etherType))) return dropped("no-adjacency");
-  const isByNeighbour = !way.isFresh && isIp(flow.etherType);
-  const octets = wrap(sound, { ...member, peer }, isByNeighbour ? null : way);
-  return { verdict: "encapsulated", beside: {}, out: [{ to: "peer", octets, isByNeighbour }] };
+/** To the gateway's MAC. */
+function route(sound: Sound, nowSeconds: number): Departure {
+  const { frame, row, tables } = sound;
+  const found = consult({ frame, at: 0, space: row.space, tables }, nowSeconds);
+  if (found.kind === "refused") {
+    const isTold = found.why === "no-route" || found.why === "ttl-exceeded";
+    return isTold ? answerError(sound, found.why, 0, nowSeconds) : dropped(found.why);
+  }
+  const { place, headerOctets } = found;
+  if (place.kind === "gateway")
+    return answerEcho(sound) ?? answerError(sound, "gateway-closed", 0, nowSeconds);
+  if (place.kind === "glean") return puntFrom(sound, "glean", 0, nowSeconds);
+  if (isTooBig(frame, place.mtu, headerOctets)) return refuseSize(sound, place.mtu, nowSeconds);
+  const clamped = row.mssClamp ? clampMss(frame, place.mtu) : null;
+  if (clamped) return also(forward({ ...sound, frame: clamped }, place), CLAMPED);
+  return forward(sound, place);
+}
+
+/** Larger than `mtu`: its sender is told, but what may be cut is cut by the agent. */
+function refuseSize(sent: Sent, mtu: number, nowSeconds: number): Departure {
+  const { frame } = sent;
+  const ip = ETHERNET_OCTETS;
+  const isIpv4 = frame.u16(ip - 2) === ETHER_TYPE.ipv4 && frame.reaches(ip + IPV4_OCTETS);
+  if (isIpv4 && (frame.u8(ip + 6) & 0x40) === 0) return puntFrom(sent, "fragment", mtu, nowSeconds);
+  return answerError(sent, "too-big", mtu, nowSeconds);
+}
+
+function puntFrom(sent: Sent, reason: PuntReason, mtu: number, nowSeconds: number): Departure {
+  const { port, network, space, owner } = sent.row;
+  return punt(sent, { reason, mtu, port, network, space, owner, peer: 0, innerAt: 0 }, nowSeconds);
 }

@@ -1,6 +1,6 @@
 /**
  * What becomes of a frame that arrives on an uplink: the twin of datapath/from-underlay.bpf.c, check by check in its
- * order. The frame that comes out is decapsulate.ts'. Leaves out: counters, and what the kernel may refuse.
+ * order. Leaves out: counters, and what the kernel may refuse.
  */
 import { formatIp } from "../base/ip.ts";
 import { formatMac, isGroupMac } from "../base/mac.ts";
@@ -9,21 +9,19 @@ import { ETHER_TYPE, ETHERNET_OCTETS, isTagType, VLAN_TAG_OCTETS } from "../wire
 import { IPV4_OCTETS } from "../wire/ipv4.ts";
 import { IPV6_OCTETS } from "../wire/ipv6.ts";
 import { UDP_OCTETS } from "../wire/udp.ts";
+import { type Departure, dropped, type Outgoing, toPort } from "./departure.ts";
+import { type Admitted, exceeds, follow, innerOf, puntWhole, type Received } from "./emergence.ts";
 import { type Lesson, learn, standing } from "./fdb.ts";
 import { receivers } from "./flood.ts";
 import type { Frame } from "./frame.ts";
 import { ECN } from "./inner-class.ts";
+import { routeFromUnderlay } from "./route-from-underlay.ts";
 import { readTunnel, type SoundTunnel, type Tunnel } from "./tunnel.ts";
 import type { ReceivingNetwork, UnderlayTables } from "./underlay-tables.ts";
 
-export interface Arrival {
-  readonly verdict: VerdictName;
+export interface Arrival extends Departure {
   /** What was read of it, unless it passed as none of ours. */
   readonly tunnel: Tunnel | null;
-  /** Ports of this host that get the inner frame. */
-  readonly ports: readonly number[];
-  /** Whether the inner frame takes the outer DSCP. */
-  readonly isUniform: boolean;
   /** What it taught, though it went nowhere; null: it is not of a network that learns. */
   readonly lesson: NamedLesson | null;
 }
@@ -36,7 +34,7 @@ export interface NamedLesson extends Lesson {
 /** `frame` is untagged: what arrives with a tag is the VLAN device's. */
 export function arrive(frame: Frame, tables: UnderlayTables, nowSeconds: number): Arrival {
   const tunnel = readTunnel(frame, tables.vxlanPort);
-  if (tunnel === null) return { ...ended("passed"), tunnel };
+  if (tunnel === null) return { ...dropped("passed"), lesson: null, tunnel };
   const arrival = judge({ frame, tables, nowSeconds }, tunnel);
   const isOurs = arrival.verdict !== "passed" && arrival.verdict !== "passed-shared";
   return { ...arrival, tunnel: isOurs ? tunnel : null };
@@ -44,19 +42,7 @@ export function arrive(frame: Frame, tables: UnderlayTables, nowSeconds: number)
 
 type Judgement = Omit<Arrival, "tunnel">;
 
-const ended = (verdict: VerdictName): Judgement => ({
-  verdict,
-  ports: [],
-  isUniform: false,
-  lesson: null,
-});
-
-/** A frame, what it is held against, and when. */
-interface Received {
-  readonly frame: Frame;
-  readonly tables: UnderlayTables;
-  readonly nowSeconds: number;
-}
+const ended = (verdict: VerdictName): Judgement => ({ ...dropped(verdict), lesson: null });
 
 function judge(received: Received, tunnel: Tunnel): Judgement {
   const { frame, tables } = received;
@@ -75,9 +61,25 @@ function judge(received: Received, tunnel: Tunnel): Judgement {
   if (admission === null) return ended("not-admitted");
   const why = refusalOfInner(frame, tunnel, network);
   if (why !== null) return ended(why);
-  const lesson = lessonOf(received, tunnel, network, admission.learns ? admission.group : null);
-  const isUniform = network.dscp === "uniform" && !admission.dscpKeep;
-  return { ...destinationOf(received, tunnel, network, lesson), isUniform, lesson };
+  return admit({ ...received, tunnel, network, peer, admission });
+}
+
+const ZERO_MAC = "00:00:00:00:00:00";
+
+function admit(admitted: Admitted): Judgement {
+  const { frame, tunnel, network, tables } = admitted;
+  const destination = frame.octetsAt(tunnel.innerAt, 6);
+  const mac = formatMac(destination);
+  if (network.isRouter) {
+    if (mac !== (tables.routerMac ?? ZERO_MAC)) return ended("router-mac");
+    return { ...routeFromUnderlay(admitted, network.isGateway), lesson: null };
+  }
+  const lesson = lessonOf(admitted);
+  const beside = lesson?.verdict ? { [lesson.verdict]: 1 } : {};
+  const { verdict, out, ...also } = isGroupMac(destination)
+    ? toPorts(admitted, null)
+    : direct(admitted, mac, lesson);
+  return { verdict, out, beside: { ...beside, ...also.beside }, lesson };
 }
 
 /** What is wrong with the inner frame; null: nothing. */
@@ -92,16 +94,9 @@ function refusalOfInner(
   if (network.innerTags === "drop" && isTagType(frame.u16(payload - 2))) return "inner-tagged";
   const source = frame.octetsAt(tunnel.innerAt + 6, 6);
   if (isGroupMac(source) || source.every((octet) => octet === 0)) return "inner-source";
-  if (exceeds(frame, tunnel, network.mtu)) return "too-big";
+  if (exceeds(frame, tunnel, network.mtu, IPV4_OCTETS + UDP_OCTETS)) return "too-big";
   const outerEcn = tunnel.trafficClass & 3;
   return outerEcn === ECN.ce && innerEcn(frame, tunnel.innerAt) === ECN.notEct ? "ecn" : null;
-}
-
-/** The inner frame's IP packet against the network's MTU; of an aggregate, its segments with the least of headers. */
-function exceeds(frame: Frame, tunnel: SoundTunnel, mtu: number): boolean {
-  const end = frame.segmentOctets > 0 ? frame.wireOctets : tunnel.outerEnd;
-  if (end - tunnel.innerAt - ETHERNET_OCTETS <= mtu) return false;
-  return frame.segmentOctets === 0 || frame.segmentOctets + IPV4_OCTETS + UDP_OCTETS > mtu;
 }
 
 /** ECN of the inner IP packet, behind tags if they were let through; null: it has none. RFC 6040 section 4.2. */
@@ -117,14 +112,12 @@ function innerEcn(frame: Frame, innerAt: number): number | null {
 }
 
 /** What the sender's address teaches, where anything is to be learned from him. */
-function lessonOf(
-  { frame, tables, nowSeconds }: Received,
-  { innerAt }: SoundTunnel,
-  { network, learning }: ReceivingNetwork,
-  group: number | null,
-): NamedLesson | null {
+function lessonOf(admitted: Admitted): NamedLesson | null {
+  const { frame, tables, nowSeconds, tunnel, admission } = admitted;
+  const { network, learning } = admitted.network;
+  const group = admission.learns ? admission.group : null;
   if (learning === null || group === null) return null;
-  const mac = formatMac(frame.octetsAt(innerAt + 6, 6));
+  const mac = formatMac(frame.octetsAt(tunnel.innerAt + 6, 6));
   const knowledge = {
     known: tables.fdb(network, mac),
     learnedCount: tables.learnedCount(network),
@@ -133,37 +126,37 @@ function lessonOf(
   return { network, mac, ...learn({ ...learning, network, mac, group }, knowledge, nowSeconds) };
 }
 
-type Destination = Pick<Arrival, "verdict" | "ports">;
-
-const nowhere = (verdict: VerdictName): Destination => ({ verdict, ports: [] });
-
-/** Where the inner frame goes: to ports of this host, never to another tunnel. */
-function destinationOf(
-  { frame, tables, nowSeconds }: Received,
-  tunnel: SoundTunnel,
-  { network, unknownUnicast }: ReceivingNetwork,
-  lesson: NamedLesson | null,
-): Destination {
-  const octets = frame.octetsAt(tunnel.innerAt, 6);
-  const mac = formatMac(octets);
-  const isGroup = isGroupMac(octets);
+/** Where the inner frame goes, by its destination's MAC: to ports of this host, and to a tunnel only what has moved. */
+function direct(admitted: Admitted, mac: string, lesson: NamedLesson | null): Departure {
+  const { tables, nowSeconds, network, admission } = admitted;
+  if (mac === (tables.gatewayMac ?? ZERO_MAC)) {
+    // Another weft host means this one; whoever has no gateway of his own means one of us.
+    const isMeant = network.isGateway || !admission.dscpKeep;
+    return isMeant ? routeFromUnderlay(admitted, true) : dropped("not-gateway");
+  }
+  if (mac === (tables.routerMac ?? ZERO_MAC)) return puntWhole(admitted, "gateway", 0);
   // Who writes to himself is known by then.
-  const known = (lesson?.mac === mac ? lesson.station : null) ?? tables.fdb(network, mac);
-  const found = isGroup ? null : standing(known, nowSeconds);
-  if (found?.kind === "group") return nowhere("split-horizon");
-  if (found?.kind === "drop") return nowhere("fdb-drop");
-  if (found === null && !isGroup && unknownUnicast === "drop") return nowhere("unknown-unicast");
-  if (isShortIpv6(frame, tunnel)) return nowhere("decap-failed");
-  const ports = receivers(tables, network, found ? [found.target] : tables.localPorts(network));
-  const [some, none] = found
-    ? (["delivered", "no-port"] as const)
-    : (["flooded", "no-receiver"] as const);
-  return { verdict: ports.length > 0 ? some : none, ports };
+  const taught = lesson?.mac === mac ? lesson.station : null;
+  const found = standing(taught ?? tables.fdb(network.network, mac), nowSeconds);
+  if (found?.kind === "group") {
+    const isStraggler = found.movedUntilSeconds >= nowSeconds;
+    return isStraggler ? follow(admitted, found.target) : dropped("split-horizon");
+  }
+  if (found?.kind === "drop") return dropped("fdb-drop");
+  if (found === null && network.unknownUnicast === "drop") return dropped("unknown-unicast");
+  return toPorts(admitted, found?.target ?? null);
 }
 
-/** The kernel takes no outer headers off an IPv6 packet that ends inside its header. Shorter IPv4 is padded. */
-function isShortIpv6(frame: Frame, tunnel: SoundTunnel): boolean {
-  const payload = tunnel.innerAt + ETHERNET_OCTETS;
-  const end = frame.segmentOctets > 0 ? frame.wireOctets : tunnel.outerEnd;
-  return frame.u16(payload - 2) === ETHER_TYPE.ipv6 && end - payload < IPV6_OCTETS;
+/** To one port, or, with `target` null, to all of them. */
+function toPorts(admitted: Admitted, target: number | null): Departure {
+  const { tables } = admitted;
+  const { network } = admitted.network;
+  const frame = innerOf(admitted);
+  if (frame === null) return dropped("decap-failed");
+  if (target !== null) return toPort({ frame, tables }, target, network);
+  const octets = frame.payloadAt(0, frame.wireOctets);
+  const out = receivers(tables, network, tables.localPorts(network)).map(
+    (port): Outgoing => ({ to: "port", port, octets }),
+  );
+  return { verdict: out.length > 0 ? "flooded" : "no-receiver", beside: {}, out };
 }

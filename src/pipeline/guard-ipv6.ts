@@ -5,51 +5,31 @@
 import { formatIp } from "../base/ip.ts";
 import { formatMac } from "../base/mac.ts";
 import type { VerdictName } from "../rows/abi.generated.ts";
-import { ETHER_TYPE, ETHERNET_OCTETS } from "../wire/ethernet.ts";
+import { ETHERNET_OCTETS } from "../wire/ethernet.ts";
 import { IP_PROTOCOL } from "../wire/ipv4.ts";
 import { IPV6_OCTETS } from "../wire/ipv6.ts";
 import { isNdType, ND_SOURCE_MAC, ND_TARGET_MAC } from "../wire/nd.ts";
-import { endHash, mixHash } from "./flow-hash.ts";
-import type { Frame } from "./frame.ts";
-import {
-  type Guarded,
-  isPorted,
-  isTooBig,
-  isTunnel,
-  l4Octets,
-  refused,
-  type Sent,
-} from "./sent.ts";
+import { isPorted } from "./inner-flow.ts";
+import { isTooBig, isTunnel, l4Octets, type Sent } from "./sent.ts";
 
-export function guardIpv6(sent: Sent): Guarded {
+export function refusalOfIpv6(sent: Sent): VerdictName | null {
   const { frame, row, tables } = sent;
   const ip = ETHERNET_OCTETS;
   const l4 = ip + IPV6_OCTETS;
-  if (!frame.reaches(l4) || frame.u8(ip) >> 4 !== 6) return refused("truncated");
+  if (!frame.reaches(l4) || frame.u8(ip) >> 4 !== 6) return "truncated";
   const protocol = frame.u8(ip + 6);
   const source = frame.octetsAt(ip + 8, 16);
   const isUnspecified = !mayUseIpv6(sent, source);
   // Duplicate address detection and MLD come from ::, and nothing else does (RFC 4862, RFC 3810).
-  if (isUnspecified && !isZero(source)) return refused("source-ipv6");
+  if (isUnspecified && !isZero(source)) return "source-ipv6";
   const hasPorts = isPorted(protocol) && frame.reaches(l4 + 8);
   const port = hasPorts ? frame.u16(l4 + 2) : 0;
   if (row.tenantTunnels === "deny" && isTunnel(protocol, port, tables.vxlanPort))
-    return refused("tunnel-denied");
-  if (isTooBig(sent, IPV6_OCTETS + l4Octets(frame, protocol, l4))) return refused("too-big");
+    return "tunnel-denied";
+  const headerOctets = IPV6_OCTETS + l4Octets(frame, protocol, l4);
+  if (isTooBig(frame, row.mtu, headerOctets)) return "too-big";
   const isPlain = protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp;
-  const why = isUnspecified || !isPlain ? refusalOfChain(sent, isUnspecified) : null;
-  if (why !== null) return refused(why);
-  const hash = hashOf(frame, tables.hashSeed, hasPorts ? frame.u32le(l4) : 0);
-  const trafficClass = (frame.u16(ip) >> 4) & 0xff;
-  return { kind: "sound", flow: { etherType: ETHER_TYPE.ipv6, trafficClass, hash } };
-}
-
-function hashOf(frame: Frame, seed: number, ports: number): number {
-  const [source, destination] = [ETHERNET_OCTETS + 8, ETHERNET_OCTETS + 24];
-  let hash = seed;
-  for (let word = 0; word < 16; word += 4)
-    hash = mixHash(mixHash(hash, frame.u32le(source + word)), frame.u32le(destination + word));
-  return endHash(mixHash(mixHash(hash, frame.u8(ETHERNET_OCTETS + 6)), ports));
+  return isUnspecified || !isPlain ? refusalOfChain(sent, isUnspecified) : null;
 }
 
 const isZero = (octets: Uint8Array): boolean => octets.every((octet) => octet === 0);
@@ -66,7 +46,7 @@ function mayUseIpv6({ row, tables }: Sent, address: Uint8Array): boolean {
 }
 
 /** Extension headers before we give up on a packet. */
-const EXTENSIONS_MAX = 6;
+export const EXTENSIONS_MAX = 6;
 const FRAGMENT = 44;
 /** Hop-by-hop, routing, destination options: as long as they say. */
 const SIZED: readonly number[] = [0, 43, 60];

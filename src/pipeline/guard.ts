@@ -1,29 +1,24 @@
 /**
- * What a workload may say about itself: the twin of datapath/lib/guard.h, check by check in its order. What is read on
- * the way (class, flow) is what the outer header is made of.
+ * What a workload may say about itself: the twin of datapath/lib/guard.h, check by check in its order.
  */
 import { formatMac } from "../base/mac.ts";
 import type { VerdictName } from "../rows/abi.generated.ts";
 import { ETHER_TYPE, ETHERNET_OCTETS, isTagType } from "../wire/ethernet.ts";
-import { endHash, mixHash } from "./flow-hash.ts";
-import { guardIpv4, mayUseIpv4 } from "./guard-ipv4.ts";
-import { guardIpv6 } from "./guard-ipv6.ts";
-import { type Guarded, refused, type Sent } from "./sent.ts";
+import { mayUseIpv4, refusalOfIpv4 } from "./guard-ipv4.ts";
+import { refusalOfIpv6 } from "./guard-ipv6.ts";
+import type { Sent } from "./sent.ts";
 
-/** All guards: may the frame go on, and what of it goes into an outer header? */
-export function guard(sent: Sent): Guarded {
-  const { frame, row, tables } = sent;
-  if (!frame.reaches(ETHERNET_OCTETS)) return refused("truncated");
-  if (formatMac(frame.octetsAt(6, 6)) !== row.mac) return refused("source-mac");
+/** All guards: why the frame may not go on; null: it may. */
+export function refusalOf(sent: Sent): VerdictName | null {
+  const { frame, row } = sent;
+  if (!frame.reaches(ETHERNET_OCTETS)) return "truncated";
+  if (formatMac(frame.octetsAt(6, 6)) !== row.mac) return "source-mac";
   const etherType = frame.u16(12);
-  if (etherType === ETHER_TYPE.ipv4) return guardIpv4(sent);
-  if (etherType === ETHER_TYPE.ipv6) return guardIpv6(sent);
-  if (isTagType(etherType)) return refused("tagged");
-  if (frame.wireOctets - ETHERNET_OCTETS > row.mtu) return refused("too-big");
-  const why = etherType === ETHER_TYPE.arp ? refusalOfArp(sent) : null;
-  if (why !== null) return refused(why);
-  const hash = endHash(mixHash(mixHash(tables.hashSeed, frame.u32le(0)), frame.u32le(6)));
-  return { kind: "sound", flow: { etherType, trafficClass: 0, hash } };
+  if (etherType === ETHER_TYPE.ipv4) return refusalOfIpv4(sent);
+  if (etherType === ETHER_TYPE.ipv6) return refusalOfIpv6(sent);
+  if (isTagType(etherType)) return "tagged";
+  if (frame.wireOctets - ETHERNET_OCTETS > row.mtu) return "too-big";
+  return etherType === ETHER_TYPE.arp ? refusalOfArp(sent) : null;
 }
 
 const ARP_OCTETS = 28;

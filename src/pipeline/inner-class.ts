@@ -2,7 +2,7 @@
  * The inner traffic class after decapsulation, ECN by RFC 6040 section 4.2 and DSCP by RFC 2983: the twin of
  * datapath/lib/ecn.h.
  */
-import { checksumOf } from "../wire/checksum.ts";
+import { replaceWord } from "../wire/checksum.ts";
 import { ETHER_TYPE, ETHERNET_OCTETS } from "../wire/ethernet.ts";
 import { IPV4_OCTETS } from "../wire/ipv4.ts";
 import { IPV6_OCTETS } from "../wire/ipv6.ts";
@@ -27,10 +27,8 @@ export function settleClass(inner: DataView, outerClass: number, isUniform: bool
     const word = inner.getUint16(ip);
     const now = (word & 0xff00) | after(word & 0xff);
     if (now === word) return;
-    // RFC 1624 equation 3, so that a wrong sum stays as wrong as it was.
-    const sum = (~inner.getUint16(ip + 10) & 0xffff) + (~word & 0xffff) + now;
     inner.setUint16(ip, now);
-    inner.setUint16(ip + 10, checksumOf(sum));
+    inner.setUint16(ip + 10, replaceWord(inner.getUint16(ip + 10), word, now));
   } else if (etherType === ETHER_TYPE.ipv6 && inner.byteLength >= ip + IPV6_OCTETS) {
     const word = inner.getUint16(ip);
     inner.setUint16(ip, (word & 0xf00f) | (after((word >> 4) & 0xff) << 4));

@@ -2,25 +2,12 @@
  * A frame that a workload sends, and what the guards of both families ask of it: the twin of the first part of
  * datapath/lib/guard.h.
  */
-import type { VerdictName } from "../rows/abi.generated.ts";
 import type { AttachRow } from "../rows/rows.ts";
-import { ETHER_TYPE, ETHERNET_OCTETS } from "../wire/ethernet.ts";
+import { ETHERNET_OCTETS } from "../wire/ethernet.ts";
 import { IP_PROTOCOL } from "../wire/ipv4.ts";
 import { UDP_OCTETS } from "../wire/udp.ts";
 import type { Frame } from "./frame.ts";
 import type { PortTables } from "./port-tables.ts";
-
-/** What of a sound frame goes into its outer header. */
-export interface Flow {
-  readonly etherType: number;
-  /** DSCP and ECN; 0 for what is not IP. */
-  readonly trafficClass: number;
-  readonly hash: number;
-}
-
-export type Guarded =
-  | { readonly kind: "refused"; readonly why: VerdictName }
-  | { readonly kind: "sound"; readonly flow: Flow };
 
 /** A frame on the port that `row` is of. */
 export interface Sent {
@@ -29,20 +16,11 @@ export interface Sent {
   readonly tables: PortTables;
 }
 
-export const refused = (why: VerdictName): Guarded => ({ kind: "refused", why });
-
-export const isIp = (etherType: number): boolean =>
-  etherType === ETHER_TYPE.ipv4 || etherType === ETHER_TYPE.ipv6;
-
-const SCTP = 132;
 /** IPv4 and IPv6 inside IP. */
 const IPIP = 4;
 const IPV6_IN_IP = 41;
 /** VXLAN by RFC 7348 and as Linux first had it, VXLAN-GPE, Geneve. */
 const TUNNEL_PORTS: readonly number[] = [4789, 8472, 4790, 6081];
-
-export const isPorted = (protocol: number): boolean =>
-  protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp || protocol === SCTP;
 
 /** Tunnels that a workload might build itself. */
 export function isTunnel(protocol: number, port: number, vxlanPort: number): boolean {
@@ -51,9 +29,9 @@ export function isTunnel(protocol: number, port: number, vxlanPort: number): boo
 }
 
 /** An aggregate counts as its segments will, each with the packet's own headers. */
-export function isTooBig({ frame, row }: Sent, headerOctets: number): boolean {
-  if (frame.wireOctets - ETHERNET_OCTETS <= row.mtu) return false;
-  return frame.segmentOctets === 0 || frame.segmentOctets + headerOctets > row.mtu;
+export function isTooBig(frame: Frame, mtu: number, headerOctets: number): boolean {
+  if (frame.wireOctets - ETHERNET_OCTETS <= mtu) return false;
+  return frame.segmentOctets === 0 || frame.segmentOctets + headerOctets > mtu;
 }
 
 /** Of a TCP (by its data offset) or UDP header. */

@@ -22,6 +22,7 @@ interface Outer {
   readonly destination: Uint8Array;
   /** DSCP and ECN. */
   readonly trafficClass: number;
+  readonly ttl: number;
 }
 
 /** Refused only if the destination is ours: whoever acts on it looks that up first. */
@@ -59,6 +60,7 @@ interface Packet {
   readonly source: Uint8Array;
   readonly destination: Uint8Array;
   readonly trafficClass: number;
+  readonly ttl: number;
   readonly protocol: number;
   /** Offset of what the protocol says. */
   readonly at: number;
@@ -85,6 +87,7 @@ function readIpv4(frame: Frame): Packet | null {
     source: frame.octetsAt(ip + 12, 4),
     destination: frame.octetsAt(ip + 16, 4),
     trafficClass: frame.u8(ip + 1),
+    ttl: frame.u8(ip + 8),
     protocol: frame.u8(ip + 9),
     at: ip + 4 * (first & 0x0f),
     end: ip + frame.u16(ip + 2),
@@ -106,7 +109,8 @@ function readIpv6(frame: Frame): Packet | null {
   const trafficClass = (frame.u16(ip) >> 4) & 0xff;
   const protocol = frame.u8(ip + 6);
   const end = at + frame.u16(ip + 4);
-  const packet = { source, destination, trafficClass, protocol, at, end };
+  const ttl = frame.u8(ip + 7);
+  const packet = { source, destination, trafficClass, ttl, protocol, at, end };
   if (protocol !== EXTENSION_FRAGMENT) return { ...packet, isFragment: false, isFirst: true };
   if (!frame.reaches(at + 12)) return null;
   const fragment = frame.u16(at + 2);
@@ -172,6 +176,7 @@ const outerOf = (packet: Packet, encapsulation: EncapsulationName): Outer => ({
   source: packet.source,
   destination: packet.destination,
   trafficClass: packet.trafficClass,
+  ttl: packet.ttl,
 });
 
 const refused = (outer: Outer, why: VerdictName): RefusedTunnel => ({

@@ -25,6 +25,7 @@ const TABLES: readonly Row["table"][] = [
   "space",
   "gateway",
   "standby",
+  "discovery",
 ];
 
 /** Parts of a key, most significant first. */
@@ -75,6 +76,7 @@ function keyOf(row: Row): Key {
       return [row.space];
     case "gateway":
     case "standby":
+    case "discovery":
       return [row.network];
   }
 }

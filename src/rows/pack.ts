@@ -122,6 +122,18 @@ export function integerOf<L extends LayoutName>(
   return view.getUint8(field.at);
 }
 
+/** One list of 4-octet integers of a packed key or row, all of it. */
+export function integersOf<L extends LayoutName>(
+  layout: L,
+  octets: Uint8Array,
+  name: keyof (typeof LAYOUTS)[L]["fields"] & string,
+): readonly number[] {
+  const field = fieldsOf(layout)[name];
+  invariant(field?.form === "integers" && field.each === 4, `${layout}.${name} is no such list`);
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  return Array.from({ length: field.octets / 4 }, (_, i) => view.getUint32(field.at + 4 * i, true));
+}
+
 /** One octets field of a packed key or row: a view, not a copy. */
 export function octetsOf<L extends LayoutName>(
   layout: L,

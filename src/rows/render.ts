@@ -72,6 +72,7 @@ const keysByTable: Readonly<Record<Row["table"], readonly string[]>> = {
   route: ["space", "prefix", "kind", "target", "network", "mac", "byRouter", "mtu"],
   space: ["space", "ipv4Lengths", "ipv6Lengths"],
   gateway: ["network", "ipv4", "ipv6"],
+  discovery: ["network", "ageSeconds"],
   standby: ["network", "candidates", "host", "address", "self"],
 };
 

@@ -36,6 +36,7 @@ export interface VtepRow {
   readonly shared: boolean;
 }
 
+/** One tunnel address of another host, as a destination. */
 export interface PeerRow {
   readonly table: "peer";
   readonly peer: number;
@@ -49,7 +50,7 @@ export interface PeerRow {
   readonly routerMac: string | null;
 }
 
-/** An outer source address that means this peer. */
+/** An outer source address, and the first peer of the host that has it: by him it is admitted. */
 export interface PeerInRow {
   readonly table: "peer_in";
   readonly address: string;
@@ -265,6 +266,14 @@ export interface StandbyRow {
   readonly self: number;
 }
 
+/** What is found out about addresses of a network, by the ports of it that have none declared. */
+export interface DiscoveryRow {
+  readonly table: "discovery";
+  readonly network: number;
+  /** Life of an address, from the last sign of it. */
+  readonly ageSeconds: number;
+}
+
 export type Row =
   | SettingsRow
   | UplinkRow
@@ -284,14 +293,16 @@ export type Row =
   | RouteRow
   | SpaceRow
   | GatewayRow
-  | StandbyRow;
+  | StandbyRow
+  | DiscoveryRow;
 
 /** A host's rows in parts that change as one, in no order: its own, and each network's by the network's key. */
 export type RowParts = ReadonlyMap<string, readonly Row[]>;
 
 /**
- * Ids already given on this host, by stable name: ports `tenant/name`, peers `host/family` and `group ADDRESS`, groups
- * `host/family/tenant/network/encapsulation`. A freed id is not given again before the space is used up.
+ * Ids already given on this host, by stable name: ports `tenant/name`, peers `host/family` (of the host's further
+ * addresses `host/family/2` and so on) and `group ADDRESS`, groups `host/family/tenant/network/encapsulation`. A freed id
+ * is not given again before the space is used up.
  */
 export interface IdBook {
   readonly ports: IdSpace;

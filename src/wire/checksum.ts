@@ -17,6 +17,10 @@ export function checksumOf(sum: number): number {
   return ~folded & 0xffff;
 }
 
+/** The sum on the wire after one of its 16-bit words has changed (RFC 1624 equation 3): a wrong one stays as wrong as it was. */
+export const replaceWord = (onWire: number, was: number, now: number): number =>
+  checksumOf((~onWire & 0xffff) + (~was & 0xffff) + now);
+
 /** Addresses that a pseudo-header covers, both of one family. */
 export interface Endpoints {
   /** 4 or 16 octets. */

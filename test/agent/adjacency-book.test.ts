@@ -15,6 +15,9 @@ const hop = (oif: number, address: string, mac: string | null = null): NextHop =
   l2Octets: 14,
   mac,
   fresh: mac !== null,
+  interface: `up${oif}`,
+  weight: 1,
+  state: mac === null ? "unresolved" : "up",
 });
 
 function entries(

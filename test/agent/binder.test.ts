@@ -75,13 +75,17 @@ const linkOf = (n: number, index: number): Link => ({
   vxlan: null,
 });
 
-const hopOf = (mac: number): NextHop => ({
-  oif: 2,
+/** `mac` 0 of the second: its link is down. */
+const hopOf = (oif: number, mac: number): NextHop => ({
+  oif,
+  interface: `up${oif}`,
   address: "192.0.2.2",
   smac: "02:00:00:00:ff:01",
   l2Octets: 14,
   mac: `02:00:00:00:ff:${mac + 10}`,
   fresh: true,
+  weight: oif,
+  state: oif === 3 && mac === 0 ? "link-down" : "up",
 });
 
 interface Situation {
@@ -117,7 +121,9 @@ function factsOf({ indexes, mac }: Situation): HostFacts {
   const links = indexes.flatMap((index, n) => (index === null ? [] : linkOf(n, index * 10 + n)));
   return {
     linksByName: new Map(links.map((link) => [link.name, link])),
-    nextHopsByRemote: new Map([["192.0.2.2", [hopOf(mac)]]]),
+    routesByRemote: new Map([
+      ["192.0.2.2", { nextHops: [hopOf(2, mac), hopOf(3, mac)], mtu: null }],
+    ]),
     refusals: [],
   };
 }
@@ -148,8 +154,9 @@ test("part by part as at once", () => {
         const [facts, traced] = [factsOf(now), new Set(now.traced)];
         const shared = { facts, adjacencies, traced, freshUntilNs: 1n };
         const different = i > 0 && now.told ? changed(before, parts) : null;
-        const touched = binder.bind({ parts, changed: different, ...shared });
-        const whole = bind({ rows: [...parts.values()].flat(), ...shared });
+        const peersBefore = new Map(entriesOf(binder.tables, "peer"));
+        const touched = binder.bind({ parts, changed: different, ...shared, peersBefore });
+        const whole = bind({ rows: [...parts.values()].flat(), ...shared, peersBefore });
         assert.equal(differences(whole.tables, binder.tables), 0);
         assert.deepEqual(
           [...binder.floods].sort(([a], [b]) => a - b),
@@ -188,6 +195,7 @@ test("nothing new: the host's own entries are pointed at, and no others", () => 
     parts,
     facts: factsOf(here),
     adjacencies: new AdjacencyBook(),
+    peersBefore: new Map(),
     traced: new Set<number>(),
     freshUntilNs: 1n,
   };
@@ -200,7 +208,7 @@ test("nothing new: the host's own entries are pointed at, and no others", () => 
       ),
     );
   };
-  const own = { settings: 1, vtep: 1, adjacency: 1, peer: 1, peer_in: 1 };
+  const own = { settings: 1, vtep: 1, adjacency: 2, peer: 1, peer_in: 1 };
   assert.deepEqual(pointed([]), own);
   const network = { group: 1, port: 1, admit: 1, source: 1, fdb: 2, vni_in: 1, attach: 1 };
   assert.deepEqual(pointed(["a/n1"]), { ...own, ...network });

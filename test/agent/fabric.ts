@@ -31,10 +31,43 @@ export interface Status {
   readonly problems: readonly { readonly code: string; readonly message: string }[];
   readonly ports: readonly { readonly port: string; readonly state: string }[];
   readonly unreachableHosts: readonly string[];
+  readonly underlay: {
+    readonly uplinks: readonly { readonly interface: string; readonly state: string }[];
+    readonly paths: readonly {
+      readonly host: string;
+      readonly local: string;
+      readonly remote: string;
+      readonly instead: string | null;
+      readonly mtu: number | null;
+      readonly width: number;
+      readonly routeWidth: number;
+      readonly nextHops: readonly StatusHop[];
+    }[];
+    readonly lost: readonly {
+      readonly interface: string;
+      readonly address: string;
+      readonly state: string;
+      readonly hosts: readonly string[];
+    }[];
+  };
   readonly idleDevice: { readonly at: string; readonly ifindex?: number } | null;
   readonly drift: { readonly entries: number; readonly repairs: number };
   readonly writes: { readonly set: number; readonly removed: number };
+  readonly slowPath: SlowPath | null;
   readonly rssOctets: number;
+}
+
+interface SlowCount {
+  readonly heard: number;
+  readonly answered: number;
+  readonly limited: number;
+}
+
+interface SlowPath {
+  readonly interface: string;
+  readonly byReason: Readonly<Record<string, SlowCount>>;
+  readonly strange: number;
+  readonly refused: number;
 }
 
 export interface Counters {
@@ -52,9 +85,22 @@ export interface Counters {
   readonly eventsLost: number;
 }
 
+/** A next hop of a path, as `status` tells it. */
+export interface StatusHop {
+  readonly interface: string;
+  readonly address: string;
+  readonly mac: string | null;
+  readonly weight: number;
+  readonly state: string;
+}
+
 export interface FabricOptions {
   readonly encapsulations?: readonly string[];
   readonly underlay?: "ipv4" | "ipv6";
+  /** Routers between the hosts instead of a cable, each with its weight in the hosts' routes; tunnel addresses are on lo. */
+  readonly spines?: readonly number[];
+  /** Tunnel addresses of a host in each family. */
+  readonly vteps?: number;
   /** Further words for every `weft agent`. */
   readonly agent?: readonly string[];
 }
@@ -263,22 +309,56 @@ export class Fabric {
     mkdirSync(this.intent, { recursive: true });
     mkdirSync(join(this.directory, "bpf"));
     execFileSync("mount", ["-t", "bpf", "bpf", join(this.directory, "bpf")]);
-    for (const host of ["h1", "h2"]) execFileSync("ip", ["netns", "add", this.namespace(host)]);
-    this.ip(
-      "h1",
-      `link add up0 mtu 1600 type veth peer name up0 mtu 1600 netns ${this.namespace("h2")}`,
-    );
-    for (const [host, n] of [
-      ["h1", 1],
-      ["h2", 2],
-    ] as const) {
-      this.ip(host, `link set up0 address 02:00:00:00:ff:0${n} up`);
+    for (const host of HOSTS) execFileSync("ip", ["netns", "add", this.namespace(host)]);
+    if (this.#options.spines) this.#buildSpines(this.#options.spines);
+    else this.#buildCable();
+    for (const [i, host] of HOSTS.entries()) {
       this.ip(host, "link set lo up");
-      this.ip(host, `address add 192.0.2.${n}/24 dev up0`);
-      this.ip(host, `address add 2001:db8::${n}/64 dev up0 nodad`);
+      const on = this.#options.spines ? "lo" : "up0";
+      for (const vtep of vtepsOf(i + 1, this.#options))
+        if (vtep.includes(":"))
+          this.ip(host, `address add ${vtep}/${on === "lo" ? 128 : 64} dev ${on} nodad`);
+        else this.ip(host, `address add ${vtep}/${on === "lo" ? 32 : 24} dev ${on}`);
       for (const tenant of ["a", "b"])
-        this.addWorkload(`${tenant}${n}`, host, `port-${tenant}`, `10.1.0.${n}`);
+        this.addWorkload(`${tenant}${i + 1}`, host, `port-${tenant}`, `10.1.0.${i + 1}`);
     }
+  }
+
+  #buildCable(): void {
+    const there = `peer name up0 mtu 1600 netns ${this.namespace("h2")}`;
+    this.ip("h1", `link add up0 mtu 1600 type veth ${there}`);
+    for (const [i, host] of HOSTS.entries())
+      this.ip(host, `link set up0 address 02:00:00:00:ff:0${i + 1} up`);
+  }
+
+  /** Each host has an uplink a spine, 10.S.H.1 and fd00:S:H::1 with the spine's ::2, and a route over all of them. */
+  #buildSpines(weights: readonly number[]): void {
+    for (const s of weights.keys()) {
+      const spine = `s${s}`;
+      execFileSync("ip", ["netns", "add", this.namespace(spine)]);
+      this.exec(spine, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
+      for (const [h, host] of HOSTS.entries()) {
+        const there = `peer name to-${host} mtu 1600 netns ${this.namespace(spine)}`;
+        this.ip(host, `link add up${s} mtu 1600 type veth ${there}`);
+        for (const [where, device, n] of [
+          [host, `up${s}`, 1],
+          [spine, `to-${host}`, 2],
+        ] as const) {
+          this.ip(where, `address add 10.${s}.${h}.${n}/24 dev ${device}`);
+          this.ip(where, `address add fd00:${s}:${h}::${n}/64 dev ${device} nodad`);
+          this.ip(where, `link set ${device} up`);
+        }
+        for (const vtep of vtepsOf(h + 1, this.#options))
+          this.ip(spine, `route add ${vtep} via ${linkAddress(vtep, s, h, 1)}`);
+      }
+    }
+    for (const [h, host] of HOSTS.entries())
+      for (const vtep of vtepsOf(2 - h, this.#options)) {
+        const hops = [...weights.entries()].map(
+          ([s, weight]) => `nexthop via ${linkAddress(vtep, s, h, 2)} dev up${s} weight ${weight}`,
+        );
+        this.ip(host, `route add ${vtep} ${hops.join(" ")}`);
+      }
   }
 
   async #remove(): Promise<void> {
@@ -386,7 +466,20 @@ export async function eventually<T>(check: () => T | Promise<T>, withinMs = 8000
   }
 }
 
-function documentsOf({ encapsulations = ["vxlan"], underlay = "ipv4" }: FabricOptions): Document[] {
+const HOSTS: readonly HostName[] = ["h1", "h2"];
+
+/** Tunnel addresses of host `n`: 192.0.2.n and 2001:db8::n, then 192.0.2.1n and so on. */
+function vtepsOf(n: number, { vteps = 1 }: FabricOptions): readonly string[] {
+  const numbers = Array.from({ length: vteps }, (_, i) => 10 * i + n);
+  return ["192.0.2.", "2001:db8::"].flatMap((prefix) => numbers.map((number) => prefix + number));
+}
+
+/** An end of the link between spine `s` and host `h`, of the family of `like`. */
+const linkAddress = (like: string, s: number, h: number, end: number): string =>
+  like.includes(":") ? `fd00:${s}:${h}::${end}` : `10.${s}.${h}.${end}`;
+
+function documentsOf(options: FabricOptions): Document[] {
+  const { encapsulations = ["vxlan"], underlay = "ipv4", spines = [1] } = options;
   const tenants = ["a", "b"] as const;
   return [
     { kind: "Fabric", metadata: { name: "f" }, spec: { numbering: "nvgre-safe" } },
@@ -394,8 +487,8 @@ function documentsOf({ encapsulations = ["vxlan"], underlay = "ipv4" }: FabricOp
       kind: "Host",
       metadata: { name: `h${n}` },
       spec: {
-        uplinks: [{ interface: "up0", mtu: 1600 }],
-        vteps: [`192.0.2.${n}`, `2001:db8::${n}`],
+        uplinks: spines.map((_, i) => ({ interface: `up${i}`, mtu: 1600 })),
+        vteps: vtepsOf(n, options),
       },
     })),
     ...tenants.map((name) => ({ kind: "Tenant", metadata: { name }, spec: {} })),

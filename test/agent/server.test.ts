@@ -59,6 +59,7 @@ test("a trace ends when its time is up, also for a client that has not read it a
   const answers: Answers = {
     status: (): object => ({}),
     counters: (): object => ({}),
+    endpoints: () => ({}),
     streams,
     portIds: (): readonly number[] => [PORT],
   };

@@ -22,11 +22,11 @@ export function buildFlows(): string {
 
 export const FLOWS = 60;
 /** Packets a second, each way. */
-const RATE = 12_000;
+export const RATE = 12_000;
 const RATE_MIN = 10_000;
 const PORT = 20_000;
 
-interface End {
+export interface End {
   readonly sent: readonly number[];
   readonly received: readonly number[];
   readonly duplicated: number;
@@ -53,7 +53,10 @@ export class Traffic {
 
   static async start(fabric: Fabric, tenant: "a" | "b", program: string): Promise<Traffic> {
     const sender = (own: number, peer: number): Sender =>
-      new Sender(fabric.namespace(`${tenant}${own}`), program, `10.1.0.${own}`, `10.1.0.${peer}`);
+      new Sender(fabric.namespace(`${tenant}${own}`), program, {
+        own: `10.1.0.${own}`,
+        peer: `10.1.0.${peer}`,
+      });
     const traffic = new Traffic([sender(1, 2), sender(2, 1)]);
     await Promise.all(traffic.#ends.map((end) => end.said("open")));
     for (const end of traffic.#ends) end.tell("go");
@@ -91,13 +94,26 @@ export class Traffic {
   }
 }
 
-class Sender {
+/** How much of it. */
+interface Pace {
+  readonly flows: number;
+  /** Packets a second. */
+  readonly rate: number;
+}
+
+/** One end: what it has sent and received, flow by flow. */
+export class Sender {
   readonly #child: ChildProcess;
   readonly #ended: Promise<number | null>;
   #out: string = "";
 
-  constructor(namespace: string, program: string, own: string, peer: string) {
-    const words = [program, own, peer, String(PORT), String(FLOWS), String(RATE)];
+  constructor(
+    namespace: string,
+    program: string,
+    ends: { readonly own: string; readonly peer: string },
+    { flows, rate }: Pace = { flows: FLOWS, rate: RATE },
+  ) {
+    const words = [program, ends.own, ends.peer, String(PORT), String(flows), String(rate)];
     this.#child = spawn("nsenter", [`--net=/run/netns/${namespace}`, ...words], {
       stdio: ["pipe", "pipe", "inherit"],
     });

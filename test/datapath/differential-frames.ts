@@ -8,8 +8,15 @@ import {
   GATEWAY,
   GROUP,
   LEARNING,
+  MOVED_MACS,
   MTU,
+  NARROW,
   ODD_MACS,
+  PASSING_PLACES,
+  passingAddresses,
+  ROUTED_PLACES,
+  ROUTER,
+  ROUTER_MAC,
   SENDERS,
   type Sender,
   SHARED,
@@ -65,12 +72,12 @@ export function packetOf(draw: Draw): Packet {
 
 /** A few octets among the headers changed, the end cut off, or neither. */
 function bent(draw: Draw, frame: Uint8Array): Uint8Array {
-  if (draw.once(8))
+  if (draw.once(16))
     for (let i = draw.below(3); i >= 0; i--) {
       const at = draw.below(130);
       if (at < frame.length) frame[at] = draw.below(256);
     }
-  const cut = draw.once(16) ? 14 + draw.below(110) : frame.length;
+  const cut = draw.once(24) ? 14 + draw.below(110) : frame.length;
   // A test run takes no IP frame without its whole IP header.
   const type = ((frame[12] ?? 0) << 8) | (frame[13] ?? 0);
   const least = type === 0x0800 ? 34 : type === 0x86dd ? 54 : 14;
@@ -82,7 +89,7 @@ function bent(draw: Draw, frame: Uint8Array): Uint8Array {
 function destination(draw: Draw, { network, mac }: Sender): string {
   const station = stationMac(draw.below(STATIONS));
   const neighbour = mac === PORTS[1] ? PORTS[2] : PORTS[1];
-  const sound = draw.once(3) ? neighbour : draw.of<Peer>(...PEERS).mac;
+  const sound = draw.once(3) ? neighbour : draw.once(2) ? GATEWAY : draw.of<Peer>(...PEERS).mac;
   return draw.mostly(
     3,
     network === LEARNING ? station : sound,
@@ -100,10 +107,15 @@ function sentFrame(draw: Draw, sender: Sender): Uint8Array {
     return ethernet(ends, draw.of(0x8100, 0x88a8, 0x9100), [0, 5, 8, 0], filler(46));
   switch (draw.below(12)) {
     case 0:
-      return ethernet(ends, 0x0806, arpOf(draw, sender));
+      return ethernet(
+        draw.once(3) ? ends : { ...ends, to: BROADCAST },
+        0x0806,
+        arpOf(draw, sender),
+      );
+    case 2:
+      return solicitation(draw, sender);
     case 1:
       return ethernet(ends, 0x88b5, filler(draw.of(0, 1, 30, 46, 200, MTU, MTU + 1)));
-    case 2:
     case 3:
     case 4:
     case 5:
@@ -117,13 +129,71 @@ function sentFrame(draw: Draw, sender: Sender): Uint8Array {
 function arpOf(draw: Draw, { port, mac }: Sender): Uint8Array {
   const sender = draw.mostly(4, `10.1.0.${port}`, "0.0.0.0", "10.1.0.9", "10.9.1.1", "10.10.1.1");
   const senderMac = draw.mostly(6, mac, NOBODY);
-  const message = arp({ operation: draw.of(1, 2), senderMac, sender, target: "10.1.0.2" });
+  const [passing = "10.1.3.1"] = passingAddresses(draw.below(PASSING_PLACES.length));
+  const others = ["10.1.0.254", passing, passing, somewhere4(draw)] as const;
+  const target = draw.of("10.1.0.1", "10.1.0.2", "10.1.0.3", ...others);
+  const message = arp({ operation: draw.of(1, 1, 1, 2), senderMac, sender, target });
   if (draw.once(8)) message[draw.below(6)] = draw.below(8);
   return message;
 }
 
+/** Who has an address of the router's, or none: mostly as RFC 4861 has it. */
+function solicitation(draw: Draw, { port, mac }: Sender): Uint8Array {
+  const target = draw.of("fd00::1", "fd00::2", "fd00::3", "fd00::fe", somewhere6(draw));
+  const from = draw.mostly(4, `fd00::${port}`, "::");
+  const group = `ff02::1:ff00:${ip(target)
+    .subarray(14)
+    .reduce((n, octet) => 256 * n + octet, 0)
+    .toString(16)}`;
+  const ends = { from, to: draw.mostly(8, group, target, "ff02::1") };
+  const options = draw.mostly(
+    3,
+    from === "::" ? [] : macOption(1, mac),
+    ...[join([14, 1], filler(6)), join(macOption(1, mac), [14, 1], filler(6))],
+    ...[macOption(2, mac), filler(3), join([14, 8], filler(62)), filler(0)],
+  );
+  const message = icmp6(ends, draw.mostly(12, 135, 136), join(u32(0), ip(target), options));
+  const link = draw.mostly(6, "33:33:ff:00:00:01", PORTS[2], GATEWAY);
+  const header = { ...ends, next: 58, hops: draw.mostly(12, 255, 64) };
+  return ethernet({ to: link, from: mac }, 0x86dd, ip6(header, message));
+}
+
+/** A SYN that says how much it takes, or what looks like one. */
+function syn(draw: Draw): Uint8Array {
+  const mss = join([2, draw.mostly(12, 4, 3)], u16(draw.of(1460, 1360, 536, 8960)));
+  const options = draw.of<Uint8Array>(
+    mss,
+    mss,
+    join([1], mss, [1, 1, 0]),
+    join([1, 1], mss, [3, 3]),
+    join([3, 3, 7, 1], mss),
+    join([8, draw.of(10, 0, 40)], filler(8), [1, 1], mss),
+    filler(4),
+  );
+  const whole = join(options, filler(-options.length & 3).fill(0));
+  const offset = 5 + whole.length / 4;
+  const flags = draw.mostly(6, 2, 0x12, 0x10);
+  return join(
+    ...[u16(draw.below(65_536)), u16(80), u32(1), u32(0), [offset << 4, flags], u16(1000)],
+    ...[u16(draw.below(65_536)), u16(0), whole],
+  );
+}
+
+const echo = (draw: Draw): Uint8Array =>
+  join([draw.mostly(6, 8, 0, 3, 11), 0], u16(draw.below(65_536)), u32(7), filler(draw.of(0, 48)));
+
 const payload = (draw: Draw): Uint8Array =>
-  filler(draw.mostly(10, draw.of(0, 1, 8, 20, 30, 40, 100, 240), MTU - 48, MTU - 28, MTU - 20));
+  filler(
+    draw.mostly(
+      8,
+      draw.of(0, 1, 8, 20, 30, 40, 100, 240),
+      NARROW - 28,
+      NARROW,
+      MTU - 48,
+      MTU - 28,
+      MTU - 20,
+    ),
+  );
 
 const udpOf = (draw: Draw): Uint8Array =>
   udp(
@@ -134,7 +204,11 @@ const udpOf = (draw: Draw): Uint8Array =>
 
 /** What is behind an IP header, under its number; cut short now and then. */
 function transport(draw: Draw): readonly [protocol: number, body: Uint8Array] {
-  switch (draw.below(8)) {
+  switch (draw.below(10)) {
+    case 8:
+      return [6, syn(draw)];
+    case 9:
+      return [1, echo(draw)];
     case 0:
       return [draw.of(4, 41, 47, 1, 89), payload(draw)];
     case 1:
@@ -148,6 +222,34 @@ function transport(draw: Draw): readonly [protocol: number, body: Uint8Array] {
   }
 }
 
+const ttlOf = (draw: Draw): number => draw.mostly(12, 64, 0, 1, 2, 255);
+
+function somewhere4(draw: Draw): string {
+  const place = `10.1.1.${1 + draw.below(ROUTED_PLACES)}`;
+  const further = `10.1.${draw.below(4)}.${draw.of(1, 3, 254, 255, draw.below(256))}`;
+  const sound = draw.of(place, place, `10.1.0.${draw.of(1, 2, 3)}`, "10.1.2.9", "10.1.2.200");
+  return draw.mostly(
+    3,
+    sound,
+    passingAddresses(draw.below(PASSING_PLACES.length))[0] ?? place,
+    ...[further, further, further, "10.1.0.2", "10.1.0.254", "192.0.2.1"],
+    draw.of("0.0.0.1", "127.0.0.1", "169.254.1.1", "224.0.0.9", "255.255.255.255"),
+  );
+}
+
+function somewhere6(draw: Draw): string {
+  const place = `fd00:1::${(1 + draw.below(ROUTED_PLACES)).toString(16)}`;
+  const further = `fd00:${draw.below(4)}::${draw.of(1, 3, 254, 0xffff, draw.below(65_536)).toString(16)}`;
+  const sound = draw.of(place, place, `fd00::${draw.of(1, 2, 3)}`, "fd00:2::9", "fd00:2::9000");
+  return draw.mostly(
+    3,
+    sound,
+    passingAddresses(draw.below(PASSING_PLACES.length))[1] ?? place,
+    ...[further, further, further, "fd00::2", "fd00::fe", "2001:db8::9"],
+    draw.of("::1", "::", "fe80::9", "ff02::1", "::ffff:10.1.1.1"),
+  );
+}
+
 function packet4(draw: Draw, { port }: Sender): Uint8Array {
   const nobody = draw.once(20);
   const from = nobody
@@ -157,7 +259,7 @@ function packet4(draw: Draw, { port }: Sender): Uint8Array {
     nobody && draw.once(2) ? ([17, udp(68, 67, payload(draw))] as const) : transport(draw);
   return ip4(
     {
-      ...{ from, to: `10.1.${draw.below(4)}.${draw.below(256)}`, protocol, tos: draw.below(256) },
+      ...{ from, to: somewhere4(draw), protocol, tos: draw.below(256), ttl: ttlOf(draw) },
       options: filler(draw.mostly(6, 0, 4, 40)),
       fragment: draw.mostly(6, 0x4000, 0, 0x2000, 0x0001, 0x2010, 0x8000),
     },
@@ -180,14 +282,15 @@ function packet6(draw: Draw, sender: Sender): Uint8Array {
   );
   const ends = {
     from,
-    to: draw.of("fd00::9", "ff02::1", `fd00::${draw.below(60_000).toString(16)}`),
+    to: draw.of("fd00::9", "ff02::1", somewhere6(draw), somewhere6(draw), somewhere6(draw)),
   };
   const [last, body] = draw.once(2)
     ? transport(draw)
     : ([58, icmp6Of(draw, sender, ends)] as const);
   const chain = draw.mostly(3, [], ...chains(draw));
   const parts = chain.map((kind, i) => extension(draw, kind, chain[i + 1] ?? last));
-  return ip6({ ...ends, next: chain[0] ?? last, class: draw.below(256) }, ...parts, body);
+  const header = { ...ends, next: chain[0] ?? last, class: draw.below(256), hops: ttlOf(draw) };
+  return ip6(header, ...parts, body);
 }
 
 const extensionKind = (draw: Draw): number => draw.of(0, 43, 60, 60, 44);
@@ -234,9 +337,17 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
   const receivers = SENDERS.filter((sender) => sender.network === network);
   const receiver = receivers[draw.below(receivers.length)] ?? SENDERS[0];
   const to = draw.mostly(
-    3,
-    receiver.mac,
-    ...[draw.of(...ODD_MACS), NOBODY, PEERS[0].mac, PORTS[3]],
+    network === ROUTER ? 10 : 4,
+    network === ROUTER ? ROUTER_MAC : draw.mostly(4, receiver.mac, GATEWAY),
+    ...[
+      draw.of(...ODD_MACS),
+      draw.of(...MOVED_MACS),
+      draw.of(...MOVED_MACS),
+      ROUTER_MAC,
+      NOBODY,
+      PEERS[0].mac,
+      PORTS[3],
+    ],
     ...([BROADCAST, stationMac(draw.below(STATIONS))] as const),
   );
   const from = draw.mostly(
@@ -246,7 +357,9 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
   );
   const type = draw.mostly(
     20,
-    draw.of(0x0800, 0x0800, 0x86dd, 0x86dd, 0x0806, 0x88b5),
+    network === ROUTER
+      ? draw.of(0x0800, 0x86dd)
+      : draw.of(0x0800, 0x0800, 0x86dd, 0x86dd, 0x0806, 0x88b5),
     ...([0x8100, 0x88a8, 0x9100] as const),
   );
   const octets = draw.of(
@@ -259,15 +372,28 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
     100,
     MTU - 40,
     MTU - 20,
+    NARROW - 20,
     draw.mostly(4, 60, MTU, MTU + 1),
   );
   const tos = draw.below(256);
   const body = filler(octets);
   const whole =
     type === 0x0800
-      ? ip4({ from: "10.1.0.9", to: "10.1.0.1", protocol: 17, tos }, body)
+      ? ip4(
+          {
+            ...{ from: "10.1.0.9", to: somewhere4(draw), protocol: draw.of(17, 17, 6), tos },
+            ...{ ttl: ttlOf(draw), fragment: draw.mostly(3, 0x4000, 0) },
+          },
+          body,
+        )
       : type === 0x86dd
-        ? ip6({ from: "fd00::9", to: "fd00::1", next: 17, class: tos, label: draw.below(99) }, body)
+        ? ip6(
+            {
+              ...{ from: "fd00::9", to: somewhere6(draw), next: 17, class: tos },
+              ...{ label: draw.below(99), hops: ttlOf(draw) },
+            },
+            body,
+          )
         : body;
   const frame = ethernet({ to, from }, type, whole);
   return draw.once(16) ? frame.slice(0, draw.of(0, 13, 14, 15, 33, 53)) : frame;
@@ -277,7 +403,7 @@ function tunnelFrame(draw: Draw): Uint8Array {
   const encapsulation = draw.of<EncapsulationName>("vxlan", "nvgre");
   const vni = draw.mostly(
     12,
-    draw.of(NETWORK, NETWORK, NETWORK, LEARNING, LEARNING, OTHER_NETWORK),
+    draw.of(NETWORK, NETWORK, LEARNING, LEARNING, OTHER_NETWORK, ROUTER, ROUTER, ROUTER),
     ...([EMPTY, EMPTY, 0, 0xffffff] as const),
   );
   const inner = innerFrame(draw, vni);
@@ -314,6 +440,7 @@ function outer4(draw: Draw, protocol: number, shim: Uint8Array): Uint8Array {
     ...{ protocol, tos: draw.of(draw.below(4), draw.below(256)) },
     options: filler(draw.mostly(12, 0, 4, 40)),
     fragment: draw.mostly(16, 0x4000, 0, 0x2000, 0x0001, 0x8000),
+    ttl: ttlOf(draw),
   };
   return ethernet(WIRE, 0x0800, ip4(header, shim), trailer(draw));
 }
@@ -325,6 +452,7 @@ function outer6(draw: Draw, protocol: number, shim: Uint8Array): Uint8Array {
     to: draw.mostly(16, LOCAL.ipv6, "2001:db8::99"),
     next: kind === "none" ? protocol : kind === "fragment" ? 44 : 0,
     class: draw.of(draw.below(4), draw.below(256)),
+    hops: ttlOf(draw),
   };
   const extra =
     kind === "none"

@@ -6,17 +6,21 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { decapsulate } from "../../src/pipeline/decapsulate.ts";
-import type { Outgoing, Tally } from "../../src/pipeline/departure.ts";
-import type { Station } from "../../src/pipeline/fdb.ts";
+import { fillSlots } from "../../src/agent/slots.ts";
+import { mappedOctets } from "../../src/base/ip.ts";
+import { formatMac } from "../../src/base/mac.ts";
+import type { Departure, Outgoing, Tally } from "../../src/pipeline/departure.ts";
+import { DECLARED, type Station } from "../../src/pipeline/fdb.ts";
 import { Frame } from "../../src/pipeline/frame.ts";
 import { depart } from "../../src/pipeline/from-port.ts";
 import { type Arrival, arrive, type NamedLesson } from "../../src/pipeline/from-underlay.ts";
+import type { BudgetScope, Place, Way } from "../../src/pipeline/host-tables.ts";
 import { type PortTables, portTablesOf } from "../../src/pipeline/port-tables.ts";
-import { tablesOf, type UnderlayTables } from "../../src/pipeline/underlay-tables.ts";
+import { type UnderlayTables, underlayTablesOf } from "../../src/pipeline/underlay-tables.ts";
 import {
   BUCKET_SCOPE,
   FDB_FLAG,
+  ROUTE_FLAG,
   TARGET_KIND,
   VERDICTS,
   type VerdictName,
@@ -26,8 +30,14 @@ import { ETHERNET_OCTETS } from "../../src/wire/ethernet.ts";
 import { IPV4_OCTETS } from "../../src/wire/ipv4.ts";
 import { type Packet, packetOf } from "./differential-frames.ts";
 import {
+  GATEWAY,
   LEARNING,
+  MOVED,
   OVER,
+  PASSING_PLACES,
+  type Passing,
+  passingAddresses,
+  ROUTER,
   ROWS,
   SENDERS,
   SPENT_PORT,
@@ -35,11 +45,17 @@ import {
   WAYS,
 } from "./differential-rows.ts";
 import { Draw } from "./draw.ts";
-import { hex, mac } from "./frame.ts";
+import { hex, ip, mac } from "./frame.ts";
 import { DROP, FOR_EVER_NS, INTERFACES, NEXT, type Outcome, REDIRECT, Rig } from "./rig.ts";
 
 /** What a test run cannot show, and what does. */
 const BEYOND: Readonly<Partial<Record<VerdictName, string>>> = {
+  ...Object.fromEntries(
+    (["punted", "punt-limited", "inject-invalid", "discovered"] as const).map((name) => [
+      name,
+      "no program says it yet",
+    ]),
+  ),
   "gso-unsupported": "needs what a tunnel left on a frame before (forwarding.test.ts)",
 };
 
@@ -48,29 +64,84 @@ const SEED = Number(process.env.WEFT_DIFFERENTIAL_SEED ?? 1);
 /** Of PACKETS; what is rarer than that shows nothing. */
 const LEAST = 20;
 
+/** As often as the agent writes each: all weigh the same. */
+function slotted(ways: readonly Way[]): readonly Way[] {
+  const candidates = ways.map((_, id) => ({ id, weight: 1 }));
+  return fillSlots(candidates, new Set(ways.keys()), []).flatMap((id) => ways[id] ?? []);
+}
+
 /** What both sides learned so far, and the tables with it. */
 class Twin {
   readonly #learned = new Map<string, Station>();
+  readonly #passing = new Map<string, Place>();
   readonly ports: PortTables;
   readonly underlay: UnderlayTables;
 
   constructor() {
-    const [ports, underlay] = [portTablesOf(ROWS, WAYS), tablesOf(ROWS)];
+    const ways = new Map([...WAYS].map(([remote, list]) => [remote, slotted(list)]));
+    const [ports, underlay] = [portTablesOf(ROWS, ways), underlayTablesOf(ROWS, ways)];
     const fdb = (network: number, address: string): Station | null =>
       underlay.fdb(network, address) ?? this.#learned.get(`${network} ${address}`) ?? null;
-    this.ports = {
-      ...{ ...ports, fdb },
-      spentUntilSeconds: (scope: "port" | "network", id: number) =>
-        scope === "port" && id === SPENT_PORT ? Number.POSITIVE_INFINITY : 0,
+    const shared = {
+      fdb,
+      host: (space: number, address: string): Place | null =>
+        underlay.host(space, address) ?? this.#passing.get(`${space} ${address}`) ?? null,
+      agentHeardUntilSeconds: 0,
+      spentUntilSeconds: (scope: BudgetScope, id: number): number =>
+        (scope === "port" || scope === "answer") && id === SPENT_PORT ? FOR_EVER : 0,
     };
+    this.ports = { ...ports, ...shared };
     const learnedCount = (network: number): number =>
-      network === LEARNING ? this.#learned.size : 0;
-    this.underlay = { ...underlay, fdb, learnedCount };
+      network === LEARNING ? [...this.#learned.keys()].filter(isOf(LEARNING)).length : 0;
+    this.underlay = { ...underlay, ...shared, learnedCount };
+  }
+
+  place(space: number, address: string, place: Place): void {
+    this.#passing.set(`${space} ${address}`, place);
   }
 
   learn(network: number, address: string, station: Station): void {
     this.#learned.set(`${network} ${address}`, station);
   }
+}
+
+const isOf =
+  (network: number) =>
+  (key: string): boolean =>
+    key.startsWith(`${network} `);
+
+const FOR_EVER = Number.POSITIVE_INFINITY;
+const untilNs = ({ isOver }: Passing): bigint => (isOver ? 1n : FOR_EVER_NS);
+const lifeOf = ({ isMoved, isOver }: Passing): Pick<Place, keyof typeof DECLARED> => {
+  const until = isOver ? 0 : FOR_EVER;
+  return isMoved
+    ? { ...DECLARED, movedUntilSeconds: until }
+    : { ...DECLARED, freshUntilSeconds: until };
+};
+
+/** What passes by itself, on both sides. */
+function writePassing(): void {
+  for (const row of MOVED) {
+    rig.set("fdb", pack("fdbKey", { network: row.network, mac: mac(row.mac) }), {
+      ...{ target: row.target, kind: TARGET_KIND.TARGET_GROUP, flags: FDB_FLAG.FDB_MOVED },
+      freshUntilNs: untilNs(row),
+    });
+    twin.learn(row.network, row.mac, { ...row, ...lifeOf(row) });
+  }
+  const kinds = { port: TARGET_KIND.TARGET_PORT, group: TARGET_KIND.TARGET_GROUP };
+  for (const [i, place] of PASSING_PLACES.entries())
+    for (const address of passingAddresses(i)) {
+      const key = { space: ROUTER, address: mappedOctets({ octets: ip(address) }) };
+      const life = place.isMoved ? ROUTE_FLAG.ROUTE_MOVED : ROUTE_FLAG.ROUTE_DISCOVERED;
+      rig.set("host", pack("hostKey", key), {
+        ...{ network: place.network, target: place.target, mtu: place.mtu },
+        kind: place.kind === "port" ? kinds.port : kinds.group,
+        flags: life | (place.byRouter ? ROUTE_FLAG.ROUTE_BY_ROUTER : 0),
+        mac: mac(place.mac ?? "00:00:00:00:00:00"),
+        freshUntilNs: untilNs(place),
+      });
+      twin.place(ROUTER, address, { ...place, ...lifeOf(place), isShared: false });
+    }
 }
 
 let rig: Rig;
@@ -85,23 +156,26 @@ before(() => {
       [...WAYS].map(([remote, ways], i) => [
         remote,
         ways.map(({ sourceMac, mac: known, isFresh }, j) => ({
-          ...{ oif: rig.ifindex("uplink"), address: `192.0.2.${128 + 8 * i + j}` },
+          ...{ oif: rig.ifindex("uplink"), interface: "uplink", weight: 1 },
+          ...{ address: `192.0.2.${128 + 8 * i + j}`, state: known ? "up" : "unresolved" },
           ...{ smac: sourceMac, l2Octets: 14, mac: known, fresh: isFresh },
         })),
       ]),
     ),
   );
-  rig.set("bucket", pack("bucketKey", { scope: BUCKET_SCOPE.BUCKET_PORT, id: SPENT_PORT }), {
-    spentUntilNs: FOR_EVER_NS,
-  });
+  for (const scope of [BUCKET_SCOPE.BUCKET_PORT, BUCKET_SCOPE.BUCKET_ANSWER])
+    rig.set("bucket", pack("bucketKey", { scope, id: SPENT_PORT }), { spentUntilNs: FOR_EVER_NS });
   twin = new Twin();
   for (let i = 0; i < OVER; i++) {
     rig.set("fdb", pack("fdbKey", { network: LEARNING, mac: mac(stationMac(i)) }), {
       ...{ target: 1, kind: TARGET_KIND.TARGET_GROUP, flags: FDB_FLAG.FDB_LEARNED },
       freshUntilNs: 1n,
     });
-    twin.learn(LEARNING, stationMac(i), { kind: "group", target: 1, freshUntilSeconds: 0 });
+    twin.learn(LEARNING, stationMac(i), {
+      ...{ kind: "group", target: 1, ...DECLARED, freshUntilSeconds: 0 },
+    });
   }
+  writePassing();
   rig.set("learned", pack("learnedKey", { network: LEARNING }), { count: OVER });
   heard = rig.listen(...INTERFACES);
 });
@@ -120,11 +194,15 @@ interface Said {
 const whole = (octets: Uint8Array): Said["octets"] => ({ from: 0, text: hex(octets) });
 const nameOf = (port: number): string => SENDERS.find((s) => s.port === port)?.interface ?? "";
 
+/** Where an outgoing frame is heard; null: with the agent. */
+const onOf = (out: Outgoing): string | null =>
+  out.to === "agent" ? null : out.to === "peer" ? "uplink" : nameOf(out.port);
+
 function copiesOf(out: readonly Outgoing[]): Said["copies"] {
   const copies: Record<string, string[]> = {};
   for (const each of out) {
-    const on = each.to === "peer" ? "uplink" : nameOf(each.port);
-    copies[on] = [...(copies[on] ?? []), hex(each.octets)];
+    const on = onOf(each);
+    if (on !== null) copies[on] = [...(copies[on] ?? []), hex(each.octets)];
   }
   return copies;
 }
@@ -135,43 +213,49 @@ const isTypeless = ({ gsoOctets }: Packet, etherType: number): boolean =>
 
 const nowSeconds = (): number => Number(process.hrtime.bigint()) / 1e9;
 
+/** An answer in the terms of a test run; `unchanged`: the frame, if nothing was done to it yet. */
+function saidOf({ verdict, beside, out }: Departure, unchanged: Uint8Array | null): Said {
+  const tally = { ...beside, [verdict]: 1 };
+  const [first] = out;
+  if (first === undefined)
+    return { action: DROP, tally, octets: unchanged && whole(unchanged), copies: {} };
+  if (verdict === "flooded") return { action: DROP, tally, octets: null, copies: copiesOf(out) };
+  const from = first.to === "peer" && first.isByNeighbour ? 12 : 0;
+  const octets = { from, text: hex(first.octets.slice(from)) };
+  return { action: REDIRECT, tally, octets, copies: {} };
+}
+
+/** Said on the last step, when the frame is another already. */
+const LATE: readonly VerdictName[] = ["no-group", "no-peer", "no-port", "no-adjacency"];
+
 function twinOfPort(packet: Packet): Said {
   const frame = frameOf(packet);
-  const { verdict, beside, out } = depart(frame, packet.on, twin.ports, nowSeconds());
-  const [first] = out;
-  if (verdict === "encapsulated" && isTypeless(packet, frame.u16(12)))
-    return { action: DROP, tally: { "encap-failed": 1 }, octets: whole(packet.frame), copies: {} };
-  const tally = { ...beside, [verdict]: 1 };
-  if (verdict === "delivered")
-    return { action: REDIRECT, tally, octets: whole(packet.frame), copies: {} };
-  if (verdict === "encapsulated" && first?.to === "peer") {
-    const from = first.isByNeighbour ? 12 : 0;
-    const octets = { from, text: hex(first.octets.slice(from)) };
-    return { action: REDIRECT, tally, octets, copies: {} };
+  const departure = depart(frame, packet.on, twin.ports, nowSeconds());
+  const isRouted = formatMac(packet.frame) === GATEWAY;
+  if (departure.verdict === "encapsulated" && isTypeless(packet, frame.u16(12))) {
+    const tally = { ...departure.beside, "encap-failed": 1 };
+    const isChanged = isRouted || tally["mss-clamped"];
+    return { action: DROP, tally, octets: isChanged ? null : whole(packet.frame), copies: {} };
   }
   // What is dropped on its last step may have its outer headers already.
-  const isAsItWas = out.length === 0 && verdict !== "no-adjacency";
-  const octets = isAsItWas ? whole(packet.frame) : null;
-  return { action: DROP, tally, octets, copies: copiesOf(out) };
+  const isAsItWas =
+    !departure.beside["mss-clamped"] &&
+    departure.verdict !== "no-adjacency" &&
+    !(isRouted && LATE.includes(departure.verdict));
+  return saidOf(departure, isAsItWas ? packet.frame : null);
 }
 
 function twinOfUplink(packet: Packet, arrival: Arrival): Said {
-  const { verdict, tunnel, ports, lesson, isUniform } = arrival;
+  const { verdict, tunnel, lesson } = arrival;
   if (verdict === "passed" || verdict === "passed-shared")
     return { action: NEXT, tally: { [verdict]: 1 }, octets: whole(packet.frame), copies: {} };
-  const beside = lesson?.verdict ? { [lesson.verdict]: 1 } : {};
-  const dropped = { action: DROP, tally: { ...beside, [verdict]: 1 }, octets: null, copies: {} };
-  const isOut = ["delivered", "flooded", "no-port", "no-receiver"].includes(verdict);
-  if (!isOut || tunnel?.kind !== "sound") return dropped;
-  const frame = frameOf(packet);
+  const isOut = [...LATE, "delivered", "flooded", "no-receiver", "encapsulated"].includes(verdict);
+  if (tunnel?.kind !== "sound" || !isOut) return saidOf(arrival, null);
   // A runt is grown, which makes one packet of it again.
   const isRunt = packet.frame.length < tunnel.innerAt + ETHERNET_OCTETS + IPV4_OCTETS;
-  if (isTypeless(packet, frame.u16(12)) && !isRunt)
-    return { ...dropped, tally: { ...beside, "decap-failed": 1 } };
-  const inner = decapsulate(frame, tunnel, isUniform);
-  if (verdict === "delivered") return { ...dropped, action: REDIRECT, octets: whole(inner) };
-  const out = ports.map((port): Outgoing => ({ to: "port", port, octets: inner }));
-  return { ...dropped, octets: whole(inner), copies: copiesOf(out) };
+  if (!isTypeless(packet, frameOf(packet).u16(12)) || isRunt) return saidOf(arrival, null);
+  const beside = lesson?.verdict ? { [lesson.verdict]: 1 } : {};
+  return { action: DROP, tally: { ...beside, "decap-failed": 1 }, octets: null, copies: {} };
 }
 
 const frameOf = ({ frame, gsoOctets }: Packet): Frame =>
@@ -187,8 +271,16 @@ function twinOf(packet: Packet): { readonly said: Said; readonly lesson: NamedLe
   return { said: { action: DROP, tally, octets: whole(packet.frame), copies: {} }, lesson: null };
 }
 
+/** Answers are told within a budget; what it is after each is not compared. */
+function refill(): void {
+  for (const { port: id } of SENDERS)
+    if (id !== SPENT_PORT)
+      rig.set("bucket", pack("bucketKey", { scope: BUCKET_SCOPE.BUCKET_ANSWER, id }), {});
+}
+
 /** What the program says, as far as the twin's answer lets it be compared. */
 function programOf({ hook, frame, on, gsoOctets }: Packet, like: Said): Said {
+  if (like.tally["icmp-sent"]) refill();
   const { action, delta, octets }: Outcome = rig.run(hook, frame, on, gsoOctets);
   const from = like.octets?.from ?? 0;
   const copies = Object.entries(

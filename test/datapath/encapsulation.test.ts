@@ -69,7 +69,7 @@ for (const peer of PEERS)
         ethernet(
           { to: peer.mac, from: ME },
           0x0806,
-          arp({ senderMac: ME, sender: "10.1.0.1", target: "10.1.0.9" }),
+          arp({ operation: 2, senderMac: ME, sender: "10.1.0.1", target: "10.1.0.9" }),
         ),
         0,
       ],

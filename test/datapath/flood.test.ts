@@ -5,7 +5,7 @@ import { BUCKET_SCOPE } from "../../src/rows/abi.generated.ts";
 import { pack } from "../../src/rows/pack.ts";
 import { arp, ethernet, filler, hex, ip4, ip6, mac, tcp, udp } from "./frame.ts";
 import { entropyOf, expected } from "./outer.ts";
-import { DROP, NETWORK, OTHER_NETWORK, PEERS, PORTS, Rig } from "./rig.ts";
+import { type Delta, DROP, NETWORK, OTHER_NETWORK, PEERS, PORTS, Rig } from "./rig.ts";
 
 const ALL = "ff:ff:ff:ff:ff:ff";
 const ME = PORTS[1];
@@ -32,7 +32,7 @@ const packet6 = ip6({ from: "fd00::1", to: "ff02::1", next: 17 }, udp(1, 2, fill
 const broadcast = ethernet({ to: ALL, from: ME }, 0x0800, packet4);
 
 describe("each receiver gets one copy, the sender and other networks none", () => {
-  const frames: readonly (readonly [string, Uint8Array])[] = [
+  const frames: readonly (readonly [string, Uint8Array, Delta?])[] = [
     ["IPv4 broadcast", broadcast],
     ["IPv6 multicast", ethernet({ to: "33:33:00:00:00:01", from: ME }, 0x86dd, packet6)],
     [
@@ -42,16 +42,17 @@ describe("each receiver gets one copy, the sender and other networks none", () =
         0x0806,
         arp({ senderMac: ME, sender: "10.1.0.1", target: "10.1.0.2" }),
       ),
+      { "neighbour-miss": 1 },
     ],
     ["unknown unicast", ethernet({ to: "02:00:00:00:09:09", from: ME }, 0x0800, packet4)],
     ["an EtherType of one's own", ethernet({ to: ALL, from: ME }, 0x88b5, filler(46))],
     ["the largest", ethernet({ to: ALL, from: ME }, 0x88b5, filler(1500))],
   ];
-  for (const [what, frame] of frames)
+  for (const [what, frame, beside = {}] of frames)
     test(what, () => {
       const heard = rig.listen("uplink", "port1", "port2", "port3");
       const { action, delta } = rig.run("port", frame, "port1");
-      assert.deepEqual({ action, delta }, { action: DROP, delta: { flooded: 1 } });
+      assert.deepEqual({ action, delta }, { action: DROP, delta: { ...beside, flooded: 1 } });
       const { uplink = [], port1, port2 = [], port3 } = heard();
       assert.deepEqual([port1, port3], [[], []]);
       assert.deepEqual(port2.map(hex), [hex(frame)]);

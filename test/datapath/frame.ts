@@ -112,17 +112,19 @@ export interface Arp {
   readonly operation?: number;
   readonly senderMac: string;
   readonly sender: string;
+  /** Of a request: not known. */
+  readonly targetMac?: string;
   readonly target: string;
 }
 
-export const arp = ({ operation = 1, senderMac, sender, target }: Arp): Uint8Array =>
+export const arp = (fields: Arp): Uint8Array =>
   join(
     [0, 1, 8, 0, 6, 4],
-    u16(operation),
-    mac(senderMac),
-    ip(sender),
-    [0, 0, 0, 0, 0, 0],
-    ip(target),
+    u16(fields.operation ?? 1),
+    mac(fields.senderMac),
+    ip(fields.sender),
+    mac(fields.targetMac ?? "00:00:00:00:00:00"),
+    ip(fields.target),
   );
 
 export const vxlan = (vni: number, flags = 0x08000000): Uint8Array =>
@@ -131,11 +133,14 @@ export const vxlan = (vni: number, flags = 0x08000000): Uint8Array =>
 export const nvgre = (vsid: number, flags = 0x2000, type = 0x6558, flowId = 0): Uint8Array =>
   join(u16(flags), u16(type), u32(((vsid << 8) | flowId) >>> 0));
 
+export const icmp4 = (type: number, body: Part, code = 0): Uint8Array =>
+  join([type, code], u16(checksum([type, code, 0, 0], body)), body);
+
 /** ICMPv6 with its sum over `ends`. */
-export function icmp6(ends: Ends, type: number, body: Part): Uint8Array {
+export function icmp6(ends: Ends, type: number, body: Part, code = 0): Uint8Array {
   const octets = 4 + body.length;
-  const sum = checksum(ip(ends.from), ip(ends.to), u32(octets), u32(58), [type, 0, 0, 0], body);
-  return join([type, 0], u16(sum), body);
+  const sum = checksum(ip(ends.from), ip(ends.to), u32(octets), u32(58), [type, code, 0, 0], body);
+  return join([type, code], u16(sum), body);
 }
 
 /** A link-layer address option (RFC 4861 section 4.6.1): 1 source, 2 target. */

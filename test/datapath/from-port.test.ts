@@ -25,7 +25,7 @@ import {
   u32,
   udp,
 } from "./frame.ts";
-import { DROP, NETWORK, OTHER_NETWORK, PEERS, PORTS, REDIRECT, Rig } from "./rig.ts";
+import { type Delta, DROP, NETWORK, OTHER_NETWORK, PEERS, PORTS, REDIRECT, Rig } from "./rig.ts";
 
 const STRANGER = "02:00:00:00:09:09";
 const [ME, NEIGHBOUR] = [PORTS[1], PORTS[2]];
@@ -53,10 +53,10 @@ function refused(why: VerdictName, frame: Uint8Array): void {
   assert.equal(hex(octets), hex(frame));
 }
 
-/** The frame reaches the neighbour's port, as it was. */
-function delivered(frame: Uint8Array): void {
+/** The frame reaches the neighbour's port, as it was; counted beside it: `beside`. */
+function delivered(frame: Uint8Array, beside: Delta = {}): void {
   const { action, delta, octets } = rig.run("port", frame, "port1");
-  assert.deepEqual({ action, delta }, { action: REDIRECT, delta: { delivered: 1 } });
+  assert.deepEqual({ action, delta }, { action: REDIRECT, delta: { ...beside, delivered: 1 } });
   assert.equal(hex(octets), hex(frame));
 }
 
@@ -146,8 +146,8 @@ test("a DHCP client that has no address yet asks for one, and says nothing else"
 test("ARP for itself, or a probe with no address", () => {
   const ask = (sender: string, senderMac: string = ME, operation = 1): Uint8Array =>
     send(0x0806, arp({ operation, senderMac, sender, target: "10.1.0.2" }));
-  delivered(ask("10.1.0.1"));
-  delivered(ask("0.0.0.0"));
+  delivered(ask("10.1.0.1"), { "neighbour-unicast": 1 });
+  delivered(ask("0.0.0.0"), { "neighbour-unicast": 1 });
   delivered(ask("10.1.0.1", ME, 2));
   for (const operation of [1, 2]) {
     refused("source-arp", ask("10.1.0.2", ME, operation));
@@ -172,8 +172,8 @@ describe("neighbour discovery", () => {
   const foreign = macOption(2, STRANGER);
 
   test("an advertisement is for its own address and MAC", () => {
-    delivered(advertise("fd00::1", macOption(2, ME)));
-    delivered(advertise("fd00::1"));
+    delivered(advertise("fd00::1", macOption(2, ME)), { "neighbour-own": 1 });
+    delivered(advertise("fd00::1"), { "neighbour-own": 1 });
     refused("source-nd", advertise("fd00::2", macOption(2, ME)));
     refused("source-nd", advertise("fd00::1", foreign));
     refused("source-nd", advertise("fd00::1", macOption(2, ME), foreign));
@@ -216,8 +216,8 @@ describe("neighbour discovery", () => {
   test("options: sixteen are read, one that does not end is refused", () => {
     const other = Uint8Array.of(14, 1, 0, 0, 0, 0, 0, 0);
     const many = (count: number): Uint8Array => join(...Array.from({ length: count }, () => other));
-    delivered(advertise("fd00::1", many(16)));
-    delivered(advertise("fd00::1", many(15), macOption(2, ME)));
+    delivered(advertise("fd00::1", many(16)), { "neighbour-own": 1 });
+    delivered(advertise("fd00::1", many(15), macOption(2, ME)), { "neighbour-own": 1 });
     refused("source-nd", advertise("fd00::1", many(15), foreign));
     refused("source-nd", advertise("fd00::1", many(17)));
     refused("source-nd", advertise("fd00::1", Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0)));
@@ -286,12 +286,19 @@ test("shorter than it says it is", () => {
   refused("truncated", send(0x0806, filler(27)));
 });
 
-test("larger than the network carries", () => {
+test("larger than the network carries: dropped, and told if somebody wants to hear it", () => {
+  const answered = (frame: Uint8Array): void => {
+    const { action, delta } = rig.run("port", frame, "port1");
+    assert.deepEqual(
+      { action, delta },
+      { action: REDIRECT, delta: { "too-big": 1, "icmp-sent": 1 } },
+    );
+  };
   const body = udp(1, 2, filler(1472));
   delivered(over4("10.1.0.1", {}, body));
-  refused("too-big", over4("10.1.0.1", {}, join(body, [0])));
+  refused("punt-unheard", over4("10.1.0.1", { fragment: 0 }, join(body, [0])));
   delivered(over6("fd00::1", 17, udp(1, 2, filler(1452))));
-  refused("too-big", over6("fd00::1", 17, udp(1, 2, filler(1453))));
+  answered(over6("fd00::1", 17, udp(1, 2, filler(1453))));
   delivered(send(0x88b5, filler(1500)));
   refused("too-big", send(0x88b5, filler(1501)));
 });
@@ -301,13 +308,13 @@ test("an aggregate is as large as its segments, headers included", () => {
     rig.run("port", frame, "port1", gsoOctets).delta;
   const tcp4 = over4("10.1.0.1", { protocol: 6 }, tcp(1, 2, filler(3000)));
   assert.deepEqual(aggregate(1460, tcp4), { delivered: 1 });
-  assert.deepEqual(aggregate(1461, tcp4), { "too-big": 1 });
+  assert.deepEqual(aggregate(1461, tcp4), { "too-big": 1, "icmp-sent": 1 });
   const tcp6 = over6("fd00::1", 6, tcp(1, 2, filler(3000)));
   assert.deepEqual(aggregate(1440, tcp6), { delivered: 1 });
-  assert.deepEqual(aggregate(1441, tcp6), { "too-big": 1 });
+  assert.deepEqual(aggregate(1441, tcp6), { "too-big": 1, "icmp-sent": 1 });
   const udp4 = over4("10.1.0.1", {}, udp(1, 2, filler(3000)));
   assert.deepEqual(aggregate(1472, udp4), { delivered: 1 });
-  assert.deepEqual(aggregate(1473, udp4), { "too-big": 1 });
+  assert.deepEqual(aggregate(1473, udp4), { "too-big": 1, "icmp-sent": 1 });
 });
 
 describe("tunnels of its own", () => {

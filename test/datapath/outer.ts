@@ -28,14 +28,20 @@ export function entropyOf({ encapsulation, family }: Peer, outer: Uint8Array): E
   };
 }
 
-/** `frame` on its way to a workload behind `peer`. */
-export function expected(peer: Peer, frame: Uint8Array, tos: number, entropy: Onward): Uint8Array {
+/** `frame` on its way to a workload, or a router, behind `peer`. */
+export function expected(
+  peer: Peer,
+  frame: Uint8Array,
+  tos: number,
+  entropy: Onward,
+  vni: number = NETWORK,
+): Uint8Array {
   const { encapsulation, family, address } = peer;
   const ttl = entropy.ttl ?? 64;
   const shim =
     encapsulation === "vxlan"
-      ? udp(entropy.port, 4789, join(vxlan(NETWORK), frame))
-      : join(nvgre(NETWORK, 0x2000, 0x6558, entropy.flowId), frame);
+      ? udp(entropy.port, 4789, join(vxlan(vni), frame))
+      : join(nvgre(vni, 0x2000, 0x6558, entropy.flowId), frame);
   const protocol = encapsulation === "vxlan" ? 17 : 47;
   const ends = { from: LOCAL[family], to: address };
   return family === "ipv4"

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { AdjacencyBook } from "../../src/agent/adjacency-book.ts";
@@ -42,7 +42,8 @@ import type { Row } from "../../src/rows/rows.ts";
 import { must } from "../kernel/scratch.ts";
 import { ip, mac } from "./frame.ts";
 
-const OBJECTS = resolve(import.meta.dirname, "../../build/datapath");
+const ROOT = resolve(import.meta.dirname, "../..");
+const OBJECTS = join(ROOT, "build/datapath");
 
 /** Key and row layouts of the tables that tests write; "index" is an array's. */
 const SHAPES = {
@@ -85,14 +86,21 @@ export const NEXT = -1;
 export const DROP = 2;
 export const REDIRECT = 7;
 
-export type Hook = "port" | "uplink" | "idle" | "sweep";
+export type Hook = "port" | "uplink" | "idle" | "slow" | "sweep";
 
 const PROGRAMS = {
   port: ["from-port.bpf.o", "from_port"],
   uplink: ["from-underlay.bpf.o", "from_underlay"],
   idle: ["idle-device.bpf.o", "idle_device"],
+  slow: ["from-slow-path.bpf.o", "from_slow_path"],
   sweep: ["sweep.bpf.o", "sweep"],
 } as const;
+
+/** Programs of stages.bpf.c. */
+type Stage =
+  | ("refuse_ttl" | "refuse_route" | "refuse_blackhole" | "refuse_gateway" | "echo" | "mss")
+  | ("hand_over" | "hand_over_outer" | "tell_of");
+const isHook = (name: string): name is Hook => Object.hasOwn(PROGRAMS, name);
 
 const u32 = (value: number): Uint8Array => {
   const out = new Uint8Array(4);
@@ -107,7 +115,7 @@ type InterfaceName = (typeof INTERFACES)[number];
 export class Rig {
   readonly #namespace: string;
   readonly #pins: string;
-  readonly #objects: readonly LoadedObject[];
+  readonly #objects: LoadedObject[] = [];
   readonly #maps = new Map<string, BpfMap>();
   readonly #ifindexes = new Map<string, number>();
   readonly #sockets: PacketSocket[] = [];
@@ -120,19 +128,38 @@ export class Rig {
     this.#namespace = `weft-t-${what}-${process.pid}`;
     this.#pins = mkdtempSync(join(tmpdir(), "weft-t-bpf-"));
     execFileSync("mount", ["-t", "bpf", "bpf", this.#pins]);
-    const objects: LoadedObject[] = [];
-    this.#objects = objects;
     try {
       execFileSync("ip", ["netns", "add", this.#namespace]);
       this.#makeInterfaces();
       mkdirSync(join(this.#pins, "maps"));
-      for (const [file] of Object.values(PROGRAMS))
-        objects.push(must(loadBpfObject(join(OBJECTS, file), join(this.#pins, "maps"))));
+      for (const [file] of Object.values(PROGRAMS)) this.#load(join(OBJECTS, file));
     } catch (error) {
       this.close();
       throw error;
     }
     this.#before = this.#counters();
+  }
+
+  #load(file: string): void {
+    this.#objects.push(must(loadBpfObject(file, join(this.#pins, "maps"))));
+  }
+
+  /** Makes single stages of the datapath programs that run() knows. */
+  addStages(): void {
+    const directory = mkdtempSync(join(tmpdir(), "weft-t-"));
+    const object = join(directory, "stages.o");
+    const arch = execFileSync("gcc", ["-print-multiarch"], { encoding: "utf8" }).trim();
+    try {
+      execFileSync("clang", [
+        ...["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"],
+        "-Wno-unused-function",
+        ...[`-I/usr/include/${arch}`, `-I${join(ROOT, "datapath")}`],
+        ...["-c", join(import.meta.dirname, "stages.bpf.c"), "-o", object],
+      ]);
+      this.#load(object);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   }
 
   #makeInterfaces(): void {
@@ -257,11 +284,16 @@ export class Rig {
     return { packets, octets };
   }
 
-  /** One frame through a program, as if received on `on`. Every verdict counted is in the answer. */
-  run(hook: Hook, frame: Uint8Array, on: InterfaceName, gsoOctets = 0): Outcome {
-    const [, program] = PROGRAMS[hook];
+  #program(hook: Hook | Stage): number {
+    const program = isHook(hook) ? PROGRAMS[hook][1] : hook;
     const fd = this.#objects.map((o) => o.programFds.get(program)).find((f) => f !== undefined);
-    assert.ok(fd !== undefined);
+    assert.ok(fd !== undefined, program);
+    return fd;
+  }
+
+  /** One frame through a program, as if received on `on`. Every verdict counted is in the answer. */
+  run(hook: Hook | Stage, frame: Uint8Array, on: InterfaceName, gsoOctets = 0): Outcome {
+    const fd = this.#program(hook);
     const { action, octets } = must(
       this.inside(() => runProgram(fd, frame, this.ifindex(on), gsoOctets)),
     );
@@ -276,9 +308,7 @@ export class Rig {
 
   /** Puts a program on an interface, as an agent does; what is sent on the socket arrives there. */
   live(hook: Hook, on: InterfaceName): PacketSocket {
-    const [, program] = PROGRAMS[hook];
-    const fd = this.#objects.map((o) => o.programFds.get(program)).find((f) => f !== undefined);
-    assert.ok(fd !== undefined);
+    const fd = this.#program(hook);
     this.#links.push(must(this.inside(() => attachTcxIngress(fd, this.ifindex(on)))));
     const socket = must(this.inside(() => PacketSocket.open(`far-${on}`)));
     this.#sockets.push(socket);
@@ -336,8 +366,15 @@ export class Rig {
     const linksByName = new Map(links.map((link) => [link.name, link]));
     const { tables, floods } = bind({
       rows,
-      facts: { linksByName, nextHopsByRemote, refusals: [] },
+      facts: {
+        linksByName,
+        routesByRemote: new Map(
+          [...nextHopsByRemote].map(([remote, nextHops]) => [remote, { nextHops, mtu: null }]),
+        ),
+        refusals: [],
+      },
       adjacencies: new AdjacencyBook(),
+      peersBefore: new Map(),
       traced: new Set(),
       freshUntilNs: FOR_EVER_NS,
     });
@@ -464,6 +501,7 @@ export class Rig {
     readonly flags?: number;
     readonly ageSeconds?: number;
     readonly macsMax?: number;
+    readonly space?: number;
   }): void {
     const { vtep = LOCAL.ipv4, encapsulation = "vxlan", vni = NETWORK } = values;
     const key = pack("vniInKey", {
@@ -472,7 +510,8 @@ export class Rig {
       encapsulation: ENCAPSULATION_NUMBER[encapsulation],
     });
     const { network = NETWORK, mtu = 1500, flags = 0, ageSeconds = 0, macsMax = 0 } = values;
-    this.set("vni_in", key, { network, mtu, flags, ageSeconds, macsMax });
+    const { space = network } = values;
+    this.set("vni_in", key, { network, mtu, flags, ageSeconds, macsMax, space });
   }
 
   /** Lists by FLOOD_LIST, each of ports or peers. */

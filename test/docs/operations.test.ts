@@ -17,7 +17,18 @@ const BESIDE: ReadonlySet<string> = new Set([
   "moved",
   "learn-refused",
   "learn-full",
+  "icmp-sent",
+  "icmp-limited",
+  "forwarded-straggler",
+  "neighbour-miss",
+  "neighbour-own",
+  "neighbour-unicast",
+  "neighbour-expired",
+  "mss-clamped",
+  "discovered",
 ]);
+/** Of later numbers: the frame went on. */
+const FORWARDED: ReadonlySet<string> = new Set(["answered", "punted"]);
 const PLACES = [
   "from a port",
   "from the underlay",
@@ -31,6 +42,7 @@ const index = read("docs/operations/README.md");
 
 function fateOf(number: number): string {
   if (BESIDE.has(VERDICTS[number] ?? "")) return "counted beside the frame's own";
+  if (FORWARDED.has(VERDICTS[number] ?? "")) return "forwarded";
   if (number > LAST_FORWARDING) return "dropped";
   return number < PASSED ? "forwarded" : "passed on";
 }

@@ -47,6 +47,55 @@ test("an encapsulation that changes gives another group, and the old one's id re
   });
 });
 
+test("several tunnel addresses of a host: a peer each, one known sender, one copy of what is flooded", () => {
+  const two = "vteps: [192.0.2.2, 192.0.2.12, 192.0.2.22]";
+  const { rows, ids } = compileHost(
+    compileIntent([
+      fileOf(
+        spoiled(h2, "vteps: [192.0.2.2]", two).map((one) =>
+          one.replace("vteps: [192.0.2.1,", "vteps: [192.0.2.1, 192.0.2.11,"),
+        ),
+      ),
+    ]).intent,
+    "h1",
+  );
+  assert.deepEqual(ids.peers.idsByName, { "h2/ipv4": 1, "h2/ipv4/2": 2, "h2/ipv4/3": 3 });
+  assert.deepEqual(
+    only(rows, "peer").map(({ peer, local, remote }) => [peer, local, remote]),
+    [
+      [1, "192.0.2.1", "192.0.2.2"],
+      [2, "192.0.2.11", "192.0.2.12"],
+      [3, "192.0.2.1", "192.0.2.22"],
+    ],
+  );
+  assert.deepEqual(
+    only(rows, "peer_in").map(({ address, peer }) => [address, peer]),
+    [
+      ["192.0.2.2", 1],
+      ["192.0.2.12", 1],
+      ["192.0.2.22", 1],
+    ],
+  );
+  assert.deepEqual(
+    only(rows, "admit").map(({ peer }) => peer),
+    [1],
+  );
+  assert.deepEqual(
+    only(rows, "group").map(({ members }) => members.map(({ peer, weight }) => [peer, weight])),
+    [
+      [
+        [1, 1],
+        [2, 1],
+        [3, 1],
+      ],
+    ],
+  );
+  assert.deepEqual(
+    only(rows, "flood").map(({ lists }) => lists.map(({ members }) => members)),
+    [[[{ peer: 1, vni: 5000 }]]],
+  );
+});
+
 test("flood lists go by peer id, though a later peer's name comes first", () => {
   const before = compileHost(compileIntent([fileOf(sound)]).intent, "h1");
   const added = [

@@ -484,10 +484,10 @@ const cases: readonly Case[] = [
     documents: spoiled(
       h2,
       "192.0.2.2",
-      Array.from({ length: 65 }, (_, i) => `192.0.3.${i + 1}`).join(", "),
+      ["'2001:db8::2'", ...Array.from({ length: 9 }, (_, i) => `192.0.3.${i + 1}`)].join(", "),
     ),
-    findings: ["error limit-exceeded Host h2 $.metadata.name"],
-    says: "65 vteps, and a host holds 64",
+    findings: ["error limit-exceeded Host h2 $.spec.vteps[9]"],
+    says: "9 ipv4 tunnel addresses, and others spread flows over 8",
   },
   {
     of: "limit-exceeded (replicas)",

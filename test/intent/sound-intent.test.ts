@@ -20,7 +20,7 @@ const base = [
     documentText(
       "Host",
       `h${n}`,
-      `{uplinks: [{interface: up0, mtu: 1600}], vteps: [192.0.2.${n}, '2001:db8::${n}']${n === 3 ? ", managed: false" : ""}}`,
+      `{uplinks: [{interface: up0, mtu: 1600}], vteps: [192.0.2.${n}, '2001:db8::${n}', 192.0.2.1${n}]${n === 3 ? ", managed: false" : ""}}`,
     ),
   ),
 ];

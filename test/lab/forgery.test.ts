@@ -34,7 +34,7 @@ function forgery(encapsulation: VniInRow["encapsulation"], vtep: string): Forger
     space: 0xabcdef,
     owner: 0,
   };
-  return { from, to, tunnel, vxlanPort: 4789 };
+  return { from, to, tunnel, via: null, vxlanPort: 4789 };
 }
 
 /** A whole ARP request. */

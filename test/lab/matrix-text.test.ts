@@ -3,24 +3,26 @@ import { test } from "node:test";
 import { renderMatrix } from "../../src/lab/matrix-text.ts";
 import { type ProbeResult, summarize } from "../../src/verify/judgement.ts";
 
-const networks = new Map([
-  ["a/1", "a/red"],
-  ["a/2", "a/red"],
-  ["b/1", "b/blue"],
+const places = new Map([
+  ["a/1", { network: "a/red", space: "a/red" }],
+  ["a/2", { network: "a/red", space: "a/red" }],
+  ["b/1", { network: "b/blue", space: "b/main" }],
+  ["b/2", { network: "b/green", space: "b/main" }],
 ]);
+const spaceOf = (port: string): string => places.get(port)?.space ?? "";
 const probe = (from: string, to: string, outcome: Partial<ProbeResult>): ProbeResult => ({
   from,
   to,
   protocol: "icmp",
   port: null,
-  intended: networks.get(from) === networks.get(to) ? "allow" : "deny",
-  observed: networks.get(from) === networks.get(to) ? "allow" : "deny",
+  intended: spaceOf(from) === spaceOf(to) ? "allow" : "deny",
+  observed: spaceOf(from) === spaceOf(to) ? "allow" : "deny",
   control: "a/2",
   verdict: "encapsulated",
   ...outcome,
 });
 const render = (...probes: readonly ProbeResult[]): string =>
-  renderMatrix({ probes, summary: summarize(probes) }, networks).join("\n");
+  renderMatrix({ probes, summary: summarize(probes) }, places).join("\n");
 
 test("a sound matrix is a block a network, one table between them, and one line", () => {
   const text = render(
@@ -69,5 +71,28 @@ unproven icmp a/2 -> b/1: intended deny, the target heard nobody else, verdict e
 unproven icmp b/1 -> a/1: intended deny, dropped for another reason than the rows say, verdict no-adjacency
 
 5 probes: 0 came out right, 2 wrong, 3 unproven`,
+  );
+});
+
+test("networks of one router are one block, with what another router lets in behind", () => {
+  const denied = { intended: "deny", observed: "deny", protocol: "arp" } as const;
+  const text = render(
+    probe("b/1", "b/2", {}),
+    probe("b/2", "b/1", {}),
+    probe("b/1", "b/2", denied),
+    probe("b/1", "b/3", { intended: "allow", observed: "allow" }),
+  );
+  assert.equal(
+    text,
+    `b/main     1 2 3
+   1 b/1   . + +
+   2 b/2   + . .
+   3 b/3   . . .
+
+denied between networks     1   2
+   1 b/blue                 .   1
+   2 b/green                .   .
+
+4 probes: 4 came out right, 0 wrong, 0 unproven`,
   );
 });

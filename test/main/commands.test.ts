@@ -19,6 +19,7 @@ const commands = [
   "agent",
   "status",
   "counters",
+  "endpoints",
   "drops",
   "lab up",
   "lab down",

@@ -1,7 +1,7 @@
 /** What a frame teaches, step by step, without a kernel. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Knowledge, learn, type Station, standing } from "../../src/pipeline/fdb.ts";
+import { DECLARED, type Knowledge, learn, type Station, standing } from "../../src/pipeline/fdb.ts";
 
 const SEEN = {
   ...{ network: 11_000, mac: "02:00:00:00:09:01", group: 1 },
@@ -13,6 +13,7 @@ const learned = (target: number, freshUntilSeconds: number): Station => ({
   kind: "group",
   target,
   freshUntilSeconds,
+  movedUntilSeconds: DECLARED.movedUntilSeconds,
 });
 const FRESH = learned(1, NOW + 160);
 
@@ -39,13 +40,13 @@ test("who speaks on is written anew when a sixteenth of his life is gone", () =>
 test("what is declared, and the gateway's, is nobody's to take", () => {
   const refused = { verdict: "learn-refused", station: null };
   const elsewhere: readonly Station[] = [
-    { kind: "port", target: 1, freshUntilSeconds: null },
-    { kind: "group", target: 2, freshUntilSeconds: null },
-    { kind: "drop", target: 0, freshUntilSeconds: null },
+    { kind: "port", target: 1, ...DECLARED },
+    { kind: "group", target: 2, ...DECLARED },
+    { kind: "drop", target: 0, ...DECLARED },
   ];
   for (const known of elsewhere) assert.deepEqual(learn(SEEN, { ...UNKNOWN, known }, NOW), refused);
   assert.deepEqual(learn(SEEN, { ...UNKNOWN, gatewayMac: SEEN.mac }, NOW), refused);
-  const there: Station = { kind: "group", target: 1, freshUntilSeconds: null };
+  const there: Station = { kind: "group", target: 1, ...DECLARED };
   assert.deepEqual(learn(SEEN, { ...UNKNOWN, known: there }, NOW), {
     verdict: null,
     station: null,

@@ -2,23 +2,17 @@
  * Pass: segments → the rows of one host, a network at a time (host-parts.ts). Ids come from the host's book.
  * Leaves out: an unmanaged host, which runs no agent and has no rows; routers' own rows (vrf-rows.ts).
  */
-import type {
-  FamilyName,
-  FdbRow,
-  FloodPeers,
-  FloodRow,
-  IdBook,
-  MulticastRow,
-  Row,
-} from "../../rows/rows.ts";
+import type { FdbRow, FloodPeers, FloodRow, IdBook, MulticastRow, Row } from "../../rows/rows.ts";
 import { idOf } from "../id-book.ts";
-import type { Fabric, Host, Port } from "../intent.ts";
+import type { Fabric, Host, Network, Port } from "../intent.ts";
+import { AGE_SECONDS } from "../learning.ts";
 import { gatewayMacOf, routerMacOf } from "../macs.ts";
 import { sourcesOf } from "../sources.ts";
 import { destinationsOf, renderPlaced } from "./destinations.ts";
 import type { Local } from "./locals.ts";
 import { encapsulationsAt, type Segment, uplinkMtuOf, vtepsOf } from "./segments.ts";
 import { isCentralized, routesAt } from "./vrfs.ts";
+import { membersThrough, type RemotePeer } from "./ways.ts";
 
 /** A group as a peer's name in the id book: no host has a blank in its. */
 export const groupPeer = (group: string): string => `group ${group}`;
@@ -77,28 +71,21 @@ function numberOfName(name: string): number {
   return hash || 1;
 }
 
-/** Another host, with which this one has to do: `name` in the id book. */
+/** Another host with which this one has to do, by one of his addresses. */
 export function peerRows(
-  host: Host,
-  { host: remote, name }: { readonly host: Host; readonly name: string },
+  self: Host,
+  peer: RemotePeer,
   routed: boolean,
   ids: IdBook,
 ): readonly Row[] {
-  const family: FamilyName = name.endsWith("/ipv6") ? "ipv6" : "ipv4";
-  const peer = idOf(ids.peers, name);
-  const addresses = vtepsOf(remote, family);
+  const { host, family, name, knownAs, local, remote } = peer;
   return [
     {
-      table: "peer",
-      peer,
-      host: remote.key,
-      family,
-      local: vtepsOf(host, family)[0] ?? "",
-      remote: addresses[0] ?? "",
-      mtu: Math.min(uplinkMtuOf(host), uplinkMtuOf(remote)),
-      routerMac: routed && remote.spec.managed ? routerMacOf(remote) : null,
+      ...{ table: "peer", peer: idOf(ids.peers, name), host: host.key, family, local, remote },
+      mtu: Math.min(uplinkMtuOf(self), uplinkMtuOf(host)),
+      routerMac: routed && host.spec.managed ? routerMacOf(host) : null,
     },
-    ...addresses.map((address): Row => ({ table: "peer_in", address, peer })),
+    { table: "peer_in", address: remote, peer: idOf(ids.peers, knownAs) },
   ];
 }
 
@@ -119,7 +106,7 @@ const admitRows = ({ segment, learning, remotes }: Local, ids: IdBook): readonly
     .filter(({ admitted }) => admitted)
     .map(({ member, tunnel, reached }) => ({
       table: "admit",
-      peer: idOf(ids.peers, tunnel.peer),
+      peer: idOf(ids.peers, tunnel.peers[0].name),
       network: segment.number,
       dscpKeep: !member.host.spec.managed,
       group: reached ? idOf(ids.groups, tunnel.group) : null,
@@ -130,10 +117,10 @@ const admitRows = ({ segment, learning, remotes }: Local, ids: IdBook): readonly
 const groupRows = ({ segment, remotes }: Local, ids: IdBook): readonly Row[] =>
   remotes
     .filter(({ reached }) => reached)
-    .map(({ tunnel: { peer, group, encapsulation } }) => {
-      const member = { peer: idOf(ids.peers, peer), vni: segment.number, encapsulation, weight: 1 };
-      return { table: "group", group: idOf(ids.groups, group), members: [member] };
-    });
+    .map(({ tunnel }) => ({
+      ...{ table: "group", group: idOf(ids.groups, tunnel.group) },
+      members: membersThrough(tunnel, segment.number, ids),
+    }));
 
 /** The number of the address space that a network is in. */
 const spaceOf = ({ segment, vrf }: Local): number => vrf?.number ?? segment.number;
@@ -176,6 +163,10 @@ function segmentRows(host: Host, local: Local, ids: IdBook): readonly Row[] {
     }));
     rows.push({ table: "standby", network: number, candidates: named, self });
   }
+  if (local.own?.ports.some((port) => discovers(port, network))) {
+    const { ageSeconds = AGE_SECONDS } = network.spec;
+    rows.push({ table: "discovery", network: number, ageSeconds });
+  }
   return rows;
 }
 
@@ -211,9 +202,15 @@ function endpointRows(fabric: Fabric, host: Host, local: Local, ids: IdBook): re
     // Where this host does not route, the gateway is a station like any other.
     const isGateway = vrf?.gatewayHost?.key === member.host.key && !routesAt(vrf, host);
     if (isGateway) rows.push(at(gatewayMacOf(fabric), "group", group));
+    // Its agent asks, for its router, who has an address: that is where answers go.
+    if (vrf && member.host.spec.managed) rows.push(at(routerMacOf(member.host), "group", group));
   }
   return rows;
 }
+
+/** Where its port says nothing, what an endpoint shows of itself within its subnets is believed. */
+const discovers = (port: Port, network: Network): boolean =>
+  port.spec.addresses.length === 0 && network.spec.subnets.length > 0;
 
 function floodRow(local: Local, ids: IdBook): FloodRow {
   const { network, number } = local.segment;
@@ -242,7 +239,7 @@ function floodLists({ segment, remotes }: Local, ids: IdBook): readonly FloodPee
       .filter(
         ({ tunnel, member }) => tunnel.encapsulation === encapsulation && member.ports.length > 0,
       )
-      .map(({ tunnel }) => ({ peer: idOf(ids.peers, tunnel.peer), vni: number }))
+      .map(({ tunnel }) => ({ peer: idOf(ids.peers, tunnel.peers[0].name), vni: number }))
       .sort((a, b) => a.peer - b.peer);
     if (members.length > 0) lists.push({ encapsulation, family, members });
   }
@@ -252,7 +249,7 @@ function floodLists({ segment, remotes }: Local, ids: IdBook): readonly FloodPee
 function portRows(host: Host, local: Local, port: Port, ids: IdBook): readonly Row[] {
   const { segment, vrf } = local;
   const { network, number, mtu } = segment;
-  const { interface: device, attachment, mac, bumPps, addresses } = port.spec;
+  const { interface: device, attachment, mac, bumPps } = port.spec;
   const id = idOf(ids.ports, port.key);
   // A managed host's port without one has an error, and is not here.
   if (device === undefined) return [];
@@ -285,8 +282,7 @@ function portRows(host: Host, local: Local, port: Port, ids: IdBook): readonly R
       bumPps: bumPps ?? null,
       routed: vrf !== null && routesAt(vrf, host),
       unknownNeighbours: network.spec.unknownNeighbours,
-      // Where it says nothing, what it shows within its subnets is believed.
-      discovers: addresses.length === 0 && network.spec.subnets.length > 0,
+      discovers: discovers(port, network),
       mssClamp: network.spec.mssClamp,
       space: spaceOf(local),
       owner: ownerOf(network.metadata.tenant),

@@ -1,8 +1,10 @@
 /** Pass: what a host says of itself: tunnel addresses and uplinks. */
 import { parseIp } from "../../base/ip.ts";
+import { LIMIT } from "../../rows/abi.generated.ts";
 import { isLinkLocal, refuseUnicast } from "../addresses.ts";
 import type { Finding, Host, Intent } from "../intent.ts";
 import { findingAt } from "../report.ts";
+import { vtepsOf } from "./segments.ts";
 
 export function checkHosts(intent: Intent): readonly Finding[] {
   const findings: Finding[] = [];
@@ -21,7 +23,7 @@ export function checkHosts(intent: Intent): readonly Finding[] {
           }),
         );
     }
-    findings.push(...checkUplinks(host));
+    findings.push(...checkUplinks(host), ...checkVteps(host));
   }
   for (const [vtep, owners] of ownersByVtep)
     if (owners.length > 1)
@@ -36,6 +38,23 @@ export function checkHosts(intent: Intent): readonly Finding[] {
         );
       }
   return findings;
+}
+
+/** Each of them is a member of the next-hop groups that others have to this host. */
+function checkVteps(host: Host): readonly Finding[] {
+  const most = LIMIT.GROUP_MEMBERS_MAX;
+  return (["ipv4", "ipv6"] as const).flatMap((family) => {
+    const own = vtepsOf(host, family);
+    const first = own[most];
+    if (first === undefined) return [];
+    return [
+      findingAt(host, `$.spec.vteps[${host.spec.vteps.indexOf(first)}]`, {
+        code: "limit-exceeded",
+        message: `has ${own.length} ${family} tunnel addresses, and others spread flows over ${most} of one host`,
+        suggestion: `name ${most} of them`,
+      }),
+    ];
+  });
 }
 
 function checkUplinks(host: Host): readonly Finding[] {

@@ -15,7 +15,6 @@ import { familiesOf, prefixesOf, type Vrf } from "./vrfs.ts";
 
 /** Entries of one host by what they are, each with its bound. Ids begin with 1, so an id table holds one fewer. */
 const bounds = {
-  vteps: LIMIT.VTEPS_MAX,
   ports: LIMIT.PORTS_MAX - 1,
   peers: LIMIT.PEERS_MAX - 1,
   groups: LIMIT.GROUPS_MAX - 1,
@@ -44,7 +43,6 @@ export function checkLimits(
   const findings = [...segments.values()].flatMap(checkReplicas);
   const entriesByHost = new Map<string, Entries>();
   const segmentsByHost = new Map<string, Segment[]>();
-  const routed = new Set([...vrfs.values()].flatMap(networkKeysIn));
   for (const segment of segments.values())
     for (const host of segment.membersByHost.keys()) {
       const list = segmentsByHost.get(host);
@@ -54,8 +52,7 @@ export function checkLimits(
   for (const host of intent.hosts.values()) {
     if (!host.spec.managed) continue;
     const own = segmentsByHost.get(host.key) ?? [];
-    const entries = countEntries(host.key, own, routed);
-    entries.vteps = host.spec.vteps.length;
+    const entries = countEntries(host.key, own, vrfs);
     for (const vrf of vrfs.values()) addVrfEntries(entries, host, { vrf, vrfs }, 1);
     entriesByHost.set(host.key, entries);
     for (const { what, count, most } of beyond(entries))
@@ -80,14 +77,10 @@ export function beyond(
     .filter(({ count, most }) => count > most);
 }
 
-function countEntries(
-  host: string,
-  segments: readonly Segment[],
-  routed: ReadonlySet<string>,
-): Entries {
+function countEntries(host: string, segments: readonly Segment[], vrfs: Overlay["vrfs"]): Entries {
+  const routed = new Set([...vrfs.values()].flatMap(networkKeysIn));
   const peers = new Set<string>();
   const entries: Entries = {
-    vteps: 0,
     ports: 0,
     peers: 0,
     groups: 0,
@@ -105,9 +98,15 @@ function countEntries(
   for (const segment of segments) {
     addEntries(entries, host, segment, 1);
     if (!routed.has(segment.network.key)) entries.addresses += addressesIn(segment);
-    for (const name of segment.membersByHost.keys())
-      if (name !== host) peers.add(`${name}/${segment.network.spec.underlay}`);
+    const family = segment.network.spec.underlay;
+    for (const member of segment.membersByHost.values())
+      if (member.host.key !== host)
+        for (const vtep of vtepsOf(member.host, family)) peers.add(vtep);
   }
+  for (const vrf of vrfs.values())
+    if (vrf.hosts.has(host))
+      for (const { key, spec } of visitorsOf(vrf, vrfs))
+        if (key !== host) for (const vtep of spec.vteps) peers.add(vtep);
   entries.peers = peers.size;
   return entries;
 }

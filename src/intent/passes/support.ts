@@ -94,6 +94,7 @@ function checkHost(host: Host): readonly Finding[] {
 function checkNetwork(network: Network, fabric: Fabric | undefined): readonly Finding[] {
   const { learning, ageSeconds, macsMax, inside, vlan } = network.spec;
   const findings: Finding[] = [];
+  const discovers = network.spec.subnets.length > 0;
   const error = (field: string, what: string, suggestion?: string): void => {
     const about = suggestion === undefined ? { what } : { what, suggestion };
     findings.push(unsupported(network, `$.spec.${field}`, about));
@@ -101,7 +102,8 @@ function checkNetwork(network: Network, fabric: Fabric | undefined): readonly Fi
   if (learning === "evpn")
     error("learning", "learning: evpn", "learning: static or flood-and-learn");
   if (wireLearningOf(fabric, network) === null)
-    for (const [field, value] of Object.entries({ ageSeconds, macsMax }))
+    // Addresses are discovered in networks that learn nothing, too.
+    for (const [field, value] of Object.entries(discovers ? { macsMax } : { ageSeconds, macsMax }))
       if (value !== undefined)
         findings.push(
           findingAt(network, `$.spec.${field}`, {

@@ -26,7 +26,13 @@ import {
   routesAt,
   type Vrf,
 } from "./vrfs.ts";
-import { isSymmetricAt, type Tunnel, tunnelBetween, type Viewpoint } from "./ways.ts";
+import {
+  isSymmetricAt,
+  membersThrough,
+  type Tunnel,
+  tunnelBetween,
+  type Viewpoint,
+} from "./ways.ts";
 
 /** One host's part of one router, but for the addresses of its networks. */
 export interface LocalVrf {
@@ -76,24 +82,24 @@ function reachedFrom(self: Host, vrf: Vrf, vrfs: Overlay["vrfs"]): readonly Tunn
     for (const { host } of segment?.membersByHost.values() ?? [])
       if (host.spec.managed)
         for (const tunnel of tunnelUnder(vrf, self, host, network.spec.underlay))
-          tunnels.set(tunnel.peer, tunnel);
+          tunnels.set(tunnel.group, tunnel);
   return [...tunnels.values()];
 }
 
 /** All that comes of one router, but for the addresses of its networks. */
 export function vrfRows(self: Host, local: LocalVrf, ids: IdBook): readonly Row[] {
   const { vrf, isPart, visitors, reached, destinations } = local;
-  const rows: Row[] = visitors.map(({ peer }) => ({
+  const rows: Row[] = visitors.map(({ peers: [{ name }] }) => ({
     table: "admit",
-    peer: idOf(ids.peers, peer),
+    peer: idOf(ids.peers, name),
     network: vrf.number,
     dscpKeep: false,
     group: null,
     learns: false,
   }));
-  for (const { peer, group, encapsulation } of reached) {
-    const member = { peer: idOf(ids.peers, peer), vni: vrf.number, encapsulation, weight: 1 };
-    rows.push({ table: "group", group: idOf(ids.groups, group), members: [member] });
+  for (const tunnel of reached) {
+    const members = membersThrough(tunnel, vrf.number, ids);
+    rows.push({ table: "group", group: idOf(ids.groups, tunnel.group), members });
   }
   if (!isPart) return rows;
   const placed = destinations.map((one) => renderPlaced(one, vrf.number, ids));

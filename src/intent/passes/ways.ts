@@ -1,5 +1,7 @@
 /** How one host reaches another, and what is behind it: which tunnel, addressed to whom, how large a packet. */
-import type { EncapsulationName, FamilyName } from "../../rows/rows.ts";
+import { LIMIT } from "../../rows/abi.generated.ts";
+import type { EncapsulationName, FamilyName, GroupMember, IdBook } from "../../rows/rows.ts";
+import { idOf } from "../id-book.ts";
 import type { Host } from "../intent.ts";
 import { type Numbered, numberNameOf } from "../numbers.ts";
 import {
@@ -11,12 +13,46 @@ import {
 } from "./segments.ts";
 import { isCentralized, type Vrf } from "./vrfs.ts";
 
+/** A tunnel address of another host, and the one of our own that it is sent to from. */
+export interface RemotePeer {
+  readonly host: Host;
+  readonly family: FamilyName;
+  /** In the id book. */
+  readonly name: string;
+  /** Of the peer that a packet from the address is counted to: the host's first. */
+  readonly knownAs: string;
+  readonly local: string;
+  readonly remote: string;
+}
+
+/** LIMIT: as many as a next-hop group has members; what is beyond is an error of the host's (hosts.ts). */
+function remotePeers(host: Host, remote: Host, family: FamilyName): Tunnel["peers"] {
+  const knownAs = `${remote.key}/${family}`;
+  const locals = vtepsOf(host, family);
+  const [first = "", ...more] = vtepsOf(remote, family).slice(0, LIMIT.GROUP_MEMBERS_MAX);
+  const peerAt = (address: string, i: number): RemotePeer => ({
+    ...{ host: remote, family, knownAs, remote: address },
+    name: i === 0 ? knownAs : `${knownAs}/${i + 1}`,
+    local: locals[i % locals.length] ?? "",
+  });
+  return [peerAt(first, 0), ...more.map((address, i) => peerAt(address, i + 1))];
+}
+
+/** The members of a next-hop group through `tunnel`, each with the same share. */
+export const membersThrough = (
+  { peers, encapsulation }: Tunnel,
+  vni: number,
+  ids: IdBook,
+): readonly GroupMember[] =>
+  peers.map(({ name }) => ({ peer: idOf(ids.peers, name), vni, encapsulation, weight: 1 }));
+
 /** To another host, under the number of a network or a router. */
 export interface Tunnel {
   readonly host: Host;
   readonly encapsulation: EncapsulationName;
-  /** Names in the id book. */
-  readonly peer: string;
+  /** One for each tunnel address that he has in the family; by the first he is known. */
+  readonly peers: readonly [RemotePeer, ...RemotePeer[]];
+  /** Name in the id book. */
   readonly group: string;
   /** Octets of the largest inner IP packet. */
   readonly mtu: number;
@@ -32,11 +68,11 @@ export function tunnelBetween(
   const encapsulation = encapsulationBetween(under, self, host);
   const both = [self, host].every((one) => vtepsOf(one, family).length > 0);
   if (encapsulation === null || !both) return null;
-  const peer = `${host.key}/${family}`;
+  const peers = remotePeers(self, host, family);
   const narrower = Math.min(uplinkMtuOf(self), uplinkMtuOf(host));
   return {
-    ...{ host, encapsulation, peer },
-    group: `${peer}/${numberNameOf(under)}/${encapsulation}`,
+    ...{ host, encapsulation, peers },
+    group: `${peers[0].name}/${numberNameOf(under)}/${encapsulation}`,
     mtu: narrower - OVERHEAD_OCTETS[family][encapsulation],
   };
 }

@@ -188,7 +188,9 @@ export const networkSchema = z.strictObject({
         .min(1)
         .max(86400)
         .exactOptional()
-        .describe("Life of a learned MAC from its last frame; left out: 300."),
+        .describe(
+          "Life of a learned MAC, or of a discovered address, from the last sign of it; left out: 300.",
+        ),
       macsMax: z
         .int()
         .min(1)

@@ -26,7 +26,9 @@ export const matrix: Command = {
     { flags: "--json", summary: "As one JSON object." },
     {
       flags: "--protocol <list>",
-      summary: `Of ${PROTOCOLS.join(", ")}; ${DEFAULT_PROTOCOLS} if left out.`,
+      summary:
+        `Of ${PROTOCOLS.join(", ")}; ${DEFAULT_PROTOCOLS} if left out. arp (in IPv6 neighbour discovery) is an` +
+        " announcement: it reaches the sender's network and no other, also where a router joins them.",
     },
     { flags: "--from <port>", summary: "Only probes of this port (tenant/name)." },
     { flags: "--to <port>", summary: "Only probes to this port (tenant/name)." },
@@ -60,10 +62,10 @@ export async function printMatrix(
   const began = monotonicMs();
   const ran = await runMatrix(state, how.wanted);
   if (!ran.ok) return complain(shell, ran.error);
-  const { report, networks } = ran.value;
+  const { report, places } = ran.value;
   if (how.json) shell.out(JSON.stringify(report));
   else {
-    for (const line of renderMatrix(report, networks)) shell.out(line);
+    for (const line of renderMatrix(report, places)) shell.out(line);
     shell.out(`(${((monotonicMs() - began) / 1000).toFixed(1)} s)`);
   }
   return report.summary.asIntended === report.summary.total ? EXIT.ok : EXIT.found;
