@@ -347,13 +347,12 @@ struct slow_row {
 
 enum punt_reason {
 	PUNT_GLEAN = 1,			/* to an address of a network of ours that nobody has shown */
-	PUNT_DISCOVER = 2,		/* a copy: somebody uses an address that is not known */
-	PUNT_FRAGMENT = 3,		/* too big, and may be fragmented */
-	PUNT_TTL = 4,			/* the rest: from a tunnel, and to be answered by ICMP */
-	PUNT_TOO_BIG = 5,
-	PUNT_NO_ROUTE = 6,
-	PUNT_GATEWAY = 7,		/* to the gateway, or to this host's router MAC */
-	PUNT_REASONS = 8,
+	PUNT_FRAGMENT = 2,		/* too big, and may be fragmented */
+	PUNT_TTL = 3,			/* the rest: from a tunnel, and to be answered by ICMP */
+	PUNT_TOO_BIG = 4,
+	PUNT_NO_ROUTE = 5,
+	PUNT_GATEWAY = 6,		/* to the gateway, or to this host's router MAC */
+	PUNT_REASONS = 7,
 };
 
 /*

@@ -90,7 +90,7 @@ __noinline int clamp_mss(struct __sk_buff *skb, struct frame *f, __u32 mtu)
 	__be16 was, now;
 	struct tcp tcp;
 
-	if (!f || f->protocol != PROTOCOL_TCP)
+	if (!f)
 		return 0;
 	at = tcp_at(skb, f);
 	if (!at || bpf_skb_load_bytes(skb, at, &tcp, sizeof(tcp)) || !(tcp.flags & TCP_SYN))

@@ -11,10 +11,11 @@ import { log } from "../io/log.ts";
 import { setLink } from "../kernel/links.ts";
 import { Tap } from "../kernel/tap.ts";
 import { pack } from "../rows/pack.ts";
+import { PUNT_REASONS, type PuntReason } from "../rows/punt-reasons.ts";
 import type { Row } from "../rows/rows.ts";
 import { emitAction, type SlowAction } from "../slow/action.ts";
 import { initialSlowState, type SlowState, step } from "../slow/machine.ts";
-import { PUNT_REASONS, type Punted, type PuntReason, parsePunted } from "../slow/punted.ts";
+import { type Punted, parsePunted } from "../slow/punted.ts";
 import { type SlowTables, slowTablesOf } from "../slow/tables.ts";
 import { type DeviceError, type Kernel, silenceIpv6 } from "./devices.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -37,7 +38,7 @@ export interface SlowCount {
 }
 
 /** Who finds out where addresses are. */
-type Finder = Pick<Endpoints, "sought" | "seenAt" | "seenBehind">;
+type Finder = Pick<Endpoints, "sought" | "seenBehind">;
 
 /** Whose rows, and whose addresses. */
 export interface SlowSources {
@@ -103,11 +104,6 @@ export class SlowPath {
       else this.#take(punted);
     }
     return true;
-  }
-
-  /** A port has shown an address; `headers` are the first octets of the frame, which has gone on. */
-  sighted(port: number, headers: Uint8Array): void {
-    this.#settle("discover", this.#sources.endpoints.seenAt(port, headers), false);
   }
 
   #take(punted: Punted): void {

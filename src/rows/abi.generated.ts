@@ -182,13 +182,12 @@ export const PORT_FLAG = {
 
 export const PUNT_REASON = {
   PUNT_GLEAN: 1,
-  PUNT_DISCOVER: 2,
-  PUNT_FRAGMENT: 3,
-  PUNT_TTL: 4,
-  PUNT_TOO_BIG: 5,
-  PUNT_NO_ROUTE: 6,
-  PUNT_GATEWAY: 7,
-  PUNT_REASONS: 8,
+  PUNT_FRAGMENT: 2,
+  PUNT_TTL: 3,
+  PUNT_TOO_BIG: 4,
+  PUNT_NO_ROUTE: 5,
+  PUNT_GATEWAY: 6,
+  PUNT_REASONS: 7,
 } as const;
 
 export const ROUTE_FLAG = {

@@ -1,7 +1,7 @@
 /**
  * What becomes of a frame that the datapath has handed to the agent: an answer to its sender, or the frame in pieces.
- * Pure: the frame, the host's rows and the time decide. Leaves out: finding out where an address is (glean, discover),
- * which is the endpoints' part.
+ * Pure: the frame, the host's rows and the time decide. Leaves out: finding out where an address is (glean), which
+ * is the endpoints' part.
  */
 import { echoReplyTo } from "../wire/echo.ts";
 import { ETHER_TYPE, ETHERNET_OCTETS } from "../wire/ethernet.ts";

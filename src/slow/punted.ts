@@ -1,18 +1,7 @@
 /** A frame that the datapath has handed to the agent, and the header in front of it (datapath/maps.h). */
-import { LAYOUTS, PUNT_REASON, TRAILER_MAGIC } from "../rows/abi.generated.ts";
+import { LAYOUTS, TRAILER_MAGIC } from "../rows/abi.generated.ts";
 import { integerOf } from "../rows/pack.ts";
-
-const REASONS = {
-  glean: PUNT_REASON.PUNT_GLEAN,
-  discover: PUNT_REASON.PUNT_DISCOVER,
-  fragment: PUNT_REASON.PUNT_FRAGMENT,
-  ttl: PUNT_REASON.PUNT_TTL,
-  "too-big": PUNT_REASON.PUNT_TOO_BIG,
-  "no-route": PUNT_REASON.PUNT_NO_ROUTE,
-  gateway: PUNT_REASON.PUNT_GATEWAY,
-} as const;
-
-export type PuntReason = keyof typeof REASONS;
+import { PUNT_REASONS, type PuntReason, REASON_NUMBERS } from "../rows/punt-reasons.ts";
 
 export interface Punted {
   readonly reason: PuntReason;
@@ -30,20 +19,13 @@ export interface Punted {
   readonly frame: Uint8Array;
 }
 
-/** Every reason, in the order of its number. */
-export const PUNT_REASONS: readonly PuntReason[] = Object.keys(REASONS).filter(isReason);
-
-function isReason(name: string): name is PuntReason {
-  return Object.hasOwn(REASONS, name);
-}
-
 /** Null: the datapath has not written this. */
 export function parsePunted(octets: Uint8Array): Punted | null {
   const { octets: headerOctets } = LAYOUTS.puntHeader;
   if (octets.length < headerOctets) return null;
   const field = (name: keyof typeof LAYOUTS.puntHeader.fields): number =>
     integerOf("puntHeader", octets, name);
-  const reason = PUNT_REASONS.find((name) => REASONS[name] === field("reason"));
+  const reason = PUNT_REASONS.find((name) => REASON_NUMBERS[name] === field("reason"));
   if (field("magic") !== TRAILER_MAGIC.PUNT_MAGIC || reason === undefined) return null;
   return {
     reason,

@@ -3,12 +3,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PUNT_REASON, TRAILER_MAGIC } from "../../src/rows/abi.generated.ts";
 import { pack, type Values } from "../../src/rows/pack.ts";
+import { PUNT_REASONS } from "../../src/rows/punt-reasons.ts";
 import { emitAction } from "../../src/slow/action.ts";
-import { PUNT_REASONS, parsePunted } from "../../src/slow/punted.ts";
+import { parsePunted } from "../../src/slow/punted.ts";
 import { filler, hex, join } from "../datapath/frame.ts";
 
 const written = (values: Values<"puntHeader">, frame = filler(60)): Uint8Array =>
-  join(pack("puntHeader", { magic: TRAILER_MAGIC.PUNT_MAGIC, reason: 4, ...values }), frame);
+  join(
+    pack("puntHeader", {
+      magic: TRAILER_MAGIC.PUNT_MAGIC,
+      reason: PUNT_REASON.PUNT_TTL,
+      ...values,
+    }),
+    frame,
+  );
 
 test("all that the datapath knew, and the inner frame alone", () => {
   const values = { port: 1, peer: 2, network: 3, space: 4, owner: 5, mtu: 6 };
