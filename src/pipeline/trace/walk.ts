@@ -10,7 +10,7 @@ import type { Departure, Outgoing, Tally } from "../departure.ts";
 import { Frame } from "../frame.ts";
 import { depart } from "../from-port.ts";
 import { arrive } from "../from-underlay.ts";
-import type { PuntReason } from "../punt.ts";
+import type { PuntReason } from "../../rows/punt-reasons.ts";
 import { readTunnel } from "../tunnel.ts";
 import { ttlOf } from "./probe-packet.ts";
 import { type Lookup, recordedPort, recordedUnderlay } from "./recorded-tables.ts";
@@ -107,7 +107,7 @@ export function walk(world: World, sending: Sending, aim: Aim): Walk {
     if (next.to === "agent")
       return { steps, end: { at: "agent", host: host.name, reason: next.reason } };
     const name = hostOfPeer(world, next, aim);
-    const there = world.hosts.get(name ?? "");
+    const there = world.hostOf(name ?? "");
     if (!there) return { steps, end: { at: "foreign", host: name ?? next.peer.remote } };
     if (steps.length === STEPS_MAX) return { steps, end: { at: "loop" } };
     host = there;
