@@ -1,9 +1,10 @@
 /** A trace for people and for programs. */
-import { VERDICTS, type VerdictName } from "../rows/abi.generated.ts";
+
 import type { TraceProtocol } from "../pipeline/trace/probe-packet.ts";
 import type { Field, Fields, Lookup } from "../pipeline/trace/recorded-tables.ts";
 import type { Leg, Neighbour, Trace } from "../pipeline/trace/trace.ts";
 import type { End, Outer, Step, Walk } from "../pipeline/trace/walk.ts";
+import { VERDICTS, type VerdictName } from "../rows/abi.generated.ts";
 import { renderTable } from "./table.ts";
 
 export interface Asked {
@@ -62,7 +63,8 @@ export function linesOf({ forward, back, arrives }: Trace, { protocol, port }: A
 }
 
 function legLines(leg: Leg, what: string): readonly string[] {
-  const mtu = leg.mtu === null ? [] : [`the largest IP packet that goes this way: ${leg.mtu} octets`];
+  const mtu =
+    leg.mtu === null ? [] : [`the largest IP packet that goes this way: ${leg.mtu} octets`];
   const { walk, neighbour } = leg;
   return [
     `${leg.from} to ${leg.to}, ${what}`,
@@ -78,7 +80,10 @@ function neighbourLines({ address, isGateway, mac, walk }: Neighbour): readonly 
   const [first] = walk.steps;
   const who = `who has ${address}${isGateway ? ", the gateway" : ""}?`;
   const by = walk.end.at === "sender" ? `${first?.host} answers for it` : endText(walk);
-  return [`  ${who} ${mac ?? "no answer"}: ${by}`, ...(mac === null ? walk.steps.flatMap(stepLines) : [])];
+  return [
+    `  ${who} ${mac ?? "no answer"}: ${by}`,
+    ...(mac === null ? walk.steps.flatMap(stepLines) : []),
+  ];
 }
 
 function stepLines(step: Step): readonly string[] {
@@ -86,10 +91,17 @@ function stepLines(step: Step): readonly string[] {
   const { before, after, outer, beside } = step;
   const details = [
     ...(after && after.destination !== before.destination
-      ? [`MAC ${before.source} > ${before.destination} becomes ${after.source} > ${after.destination}`]
+      ? [
+          `MAC ${before.source} > ${before.destination} becomes ${after.source} > ${after.destination}`,
+        ]
       : []),
     ...(after && after.ttl !== before.ttl ? [`TTL ${before.ttl} becomes ${after.ttl}`] : []),
-    ...(outer ? [outerText(outer), `next hop: as ${step.host}'s routes say, by ${step.uplinks.join(" or ")}`] : []),
+    ...(outer
+      ? [
+          outerText(outer),
+          `next hop: as ${step.host}'s routes say, by ${step.uplinks.join(" or ")}`,
+        ]
+      : []),
     `${step.verdict}${Object.keys(beside).length > 0 ? `, and ${Object.keys(beside).join(", ")}` : ""}`,
   ];
   return [

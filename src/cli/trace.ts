@@ -2,7 +2,7 @@
  * `weft trace`: what becomes of a packet from one port to another, and of its answer, by the rows of every host that it
  * crosses. No packet is sent.
  */
-import { formatIp, type IpAddress, parseIp, parsePrefix } from "../base/ip.ts";
+
 import {
   type Command,
   EXIT,
@@ -11,6 +11,7 @@ import {
   type Shell,
   textOf,
 } from "../base/command.ts";
+import { formatIp, type IpAddress, parseIp, parsePrefix } from "../base/ip.ts";
 import { err, ok, type Result } from "../base/result.ts";
 import { compileHost } from "../intent/compile.ts";
 import type { Intent, Port } from "../intent/intent.ts";
@@ -33,7 +34,10 @@ export const trace: Command = {
   arguments: ["<source>", "<destination>"],
   options: [
     { flags: "--protocol <name>", summary: "icmp (the default), tcp or udp" },
-    { flags: "--port <n>", summary: `the port that is asked, of TCP and UDP (default ${PORT_DEFAULT})` },
+    {
+      flags: "--port <n>",
+      summary: `the port that is asked, of TCP and UDP (default ${PORT_DEFAULT})`,
+    },
     { flags: "--intent <path>", summary: `the intent (default ${INTENT})` },
     { flags: "--json", summary: "answer in JSON" },
   ],

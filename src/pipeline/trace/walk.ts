@@ -5,12 +5,12 @@
 import { formatIp } from "../../base/ip.ts";
 import { formatMac } from "../../base/mac.ts";
 import type { VerdictName } from "../../rows/abi.generated.ts";
+import type { PuntReason } from "../../rows/punt-reasons.ts";
 import type { EncapsulationName } from "../../rows/rows.ts";
 import type { Departure, Outgoing, Tally } from "../departure.ts";
 import { Frame } from "../frame.ts";
 import { depart } from "../from-port.ts";
 import { arrive } from "../from-underlay.ts";
-import type { PuntReason } from "../../rows/punt-reasons.ts";
 import { readTunnel } from "../tunnel.ts";
 import { ttlOf } from "./probe-packet.ts";
 import { type Lookup, recordedPort, recordedUnderlay } from "./recorded-tables.ts";
