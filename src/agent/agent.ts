@@ -56,6 +56,8 @@ export interface AgentConfig {
 }
 
 const TICK_MS = 1000;
+/** The kernel tells of a lost carrier at once or, if another link changed just before, a second later: too late for us. */
+const GLANCE_MS = 200;
 const LEARNED_SWEEP_MS_MAX = 10_000;
 /** After a netlink event we wait for its siblings. */
 const SETTLE_MS = 20;
@@ -180,7 +182,10 @@ export class Agent {
     const startedMs = monotonicMs();
     const auditMs = this.#config.auditSeconds * 1000;
     const refreshMs = (this.#config.freshSeconds * 1000) / 3;
-    const next = { tick: startedMs, audit: startedMs + auditMs, refresh: startedMs + refreshMs };
+    const next = {
+      ...{ tick: startedMs, glance: startedMs },
+      ...{ audit: startedMs + auditMs, refresh: startedMs + refreshMs },
+    };
     await this.#reload(await this.#source.read());
     this.#pass(false);
     this.#listen();
@@ -190,8 +195,7 @@ export class Agent {
         this.#ready = true;
         onReady();
       }
-      const dueMs =
-        Math.min(next.tick, next.audit, next.refresh, this.#standby.dueAtMs) - monotonicMs();
+      const dueMs = Math.min(...Object.values(next), this.#standby.dueAtMs) - monotonicMs();
       const heard = await this.#wait(this.#ready || !resolving ? dueMs : RESOLVE_LOOK_MS);
       const looking = resolving && !this.#ready;
       let [dirty, sameFacts] = [heard || looking, !heard && !looking];
@@ -201,6 +205,10 @@ export class Agent {
       if (now >= next.tick) {
         next.tick = now + TICK_MS;
         dirty = (await this.#tick()) || dirty;
+      }
+      if (now >= next.glance) {
+        next.glance = now + (this.#reconciler.hasSpareUplinks ? GLANCE_MS : TICK_MS);
+        if (this.#reconciler.isOtherwiseCarried()) [dirty, sameFacts] = [true, false];
       }
       if (now >= next.refresh) {
         next.refresh = now + refreshMs;
