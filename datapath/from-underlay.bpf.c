@@ -6,6 +6,7 @@
 #include "lib/decap.h"
 #include "lib/ecn.h"
 #include "lib/flood.h"
+#include "lib/gateway.h"
 #include "lib/learn.h"
 #include "lib/route.h"
 #include "lib/send.h"
@@ -127,6 +128,16 @@ int from_underlay(struct __sk_buff *skb)
 	}
 	if ((network->flags & VNI_IN_LEARN) && (admission->flags & ADMIT_LEARN))
 		learn_source(&f, network, admission, eth->source);
+
+	if ((network->flags & VNI_IN_GATEWAY) && (admission->flags & ADMIT_DSCP_KEEP)) {
+		int action = answer_as_gateway(skb, &f, &t, admission->group);
+
+		if (action != NOT_ASKED)
+			return action;
+		eth = inner_ethernet(skb, &t);
+		if ((void *)(eth + 1) > (void *)(long)skb->data_end)
+			return drop(skb, &f, VERDICT_INNER_TRUNCATED);
+	}
 
 	/* Where to? Looked up before the headers come off, so that what is dropped is dropped whole. */
 	if (!(eth->destination[0] & 1)) {

@@ -41,6 +41,8 @@ enum limit {
 	ANSWERS_PER_SECOND = 100,	/* ICMP errors to one port, in the long run */
 	ANSWERS_BURST = 20,
 	EVENTS_PER_SECOND = 64,		/* of one verdict on one CPU; the rest is counted as lost */
+	PUNTS_PER_SECOND = 1000,	/* of one owner */
+	PUNT_BURST_NS = 100000000,	/* time in which a budget that was left alone may be spent at once */
 	VERDICTS_MAX = 256,		/* room for verdicts to come, so that a new one changes no map */
 	VID_UNTAGGED = 0xffff,
 	VNI_NONE = 0x7fffffff,		/* of an event: no tunnel header was read; 0 is a VNI */
@@ -345,17 +347,19 @@ struct slow_row {
 
 enum punt_reason {
 	PUNT_GLEAN = 1,			/* to an address of a network of ours that nobody has shown */
-	PUNT_DISCOVER = 2,		/* a copy: somebody uses an address that is not known */
-	PUNT_FRAGMENT = 3,		/* too big, and may be fragmented */
-	PUNT_TTL = 4,			/* the rest: from a tunnel, and to be answered by ICMP */
-	PUNT_TOO_BIG = 5,
-	PUNT_NO_ROUTE = 6,
-	PUNT_GATEWAY = 7,		/* to the gateway, or to this host's router MAC */
-	PUNT_REASONS = 8,
+	PUNT_FRAGMENT = 2,		/* too big, and may be fragmented */
+	PUNT_TTL = 3,			/* the rest: from a tunnel, and to be answered by ICMP */
+	PUNT_TOO_BIG = 4,
+	PUNT_NO_ROUTE = 5,
+	PUNT_GATEWAY = 6,		/* to the gateway, or to this host's router MAC */
+	PUNT_REASONS = 7,
 };
 
-/* Behind a frame on its way to the agent. */
-struct punt_trailer {
+/*
+ * In front of a frame on its way to the agent. Behind it the kernel gives no room to a frame with tunnel state, and one
+ * that is an aggregate would lose what it is to be segmented by; in front each segment gets a copy.
+ */
+struct punt_header {
 	__u32 magic;
 	__u32 reason;
 	__u32 port;			/* where it came in: a port, or a peer */
@@ -364,19 +368,19 @@ struct punt_trailer {
 	__u32 space;
 	__u32 owner;
 	__u32 mtu;			/* that it exceeds, or 0 */
-	__u32 inner_at;			/* offset of the inner Ethernet header: 0 from a port */
+	__u32 inner_at;			/* offset of the inner Ethernet header from here: 0 from a port */
 	__u32 zero;
 };
 
 enum inject_kind {
-	INJECT_FROM_PORT = 1,		/* as if `id`, a port, had sent it; its sender's claims are not held against the port again */
+	INJECT_FROM_PORT = 1,		/* as if `id`, a port, had sent it */
 	INJECT_TO_PORT = 2,		/* to `id`, a port, as it is */
 	INJECT_TO_NETWORK = 3,		/* to everybody on `id`, a network: from its gateway */
 	INJECT_ROUTED = 4,		/* an IP packet of the router's own in space `id`; Ethernet addresses are filled in */
 	INJECT_TO_GROUP = 5,		/* encapsulated to `id`, a next-hop group, as it is */
 };
 
-/* Behind a frame on its way from the agent. */
+/* Behind a frame on its way from the agent: in front the kernel would take it for the frame's own headers. */
 struct inject_trailer {
 	__u32 magic;
 	__u32 kind;

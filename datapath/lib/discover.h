@@ -57,17 +57,25 @@ always_inline int is_known_of(const struct frame *f, const struct host_key *wher
 	       row->fresh_until_ns >= now + life - life / 16;
 }
 
-/* The frame goes on, whatever it shows. */
-__noinline int discover(struct __sk_buff *skb, struct frame *f)
+/*
+ * What a port's ARP or ICMPv6 message shows of it. VERDICT_NONE: the frame goes on. One to this host's router MAC does
+ * not: it answers a question of the agent's, and has had its use.
+ */
+always_inline enum verdict hear(struct __sk_buff *skb, struct frame *f, const struct attach_row *row,
+				const struct settings_row *setting)
 {
-	struct host_key where = {};
+	const struct ethernet *eth = (void *)(long)skb->data;
+	struct host_key where = { .space = f->space };
+	int is_answer;
 
-	if (!f)
-		return 0;
-	where.space = f->space;
+	if ((const void *)(eth + 1) > (const void *)(long)skb->data_end)
+		return VERDICT_TRUNCATED;
+	is_answer = same_mac(eth->destination, setting->router_mac);
+	if (!is_answer && !(row->flags & ATTACH_DISCOVER))
+		return VERDICT_NONE;
 	if (shows_address(skb, f, &where) && !is_known_of(f, &where))
 		punt_sighting(skb, f);
-	return 0;
+	return is_answer ? VERDICT_PUNTED : VERDICT_NONE;
 }
 
 #endif

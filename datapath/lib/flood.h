@@ -170,9 +170,10 @@ __noinline int flood_all(struct __sk_buff *skb, struct frame *f, __u32 port_inte
 		return drop(skb, f, VERDICT_NO_RECEIVER);
 	for (int i = 0; i < FLOOD_LISTS; i++)
 		replicas += row->members[i];
-	if (replicas < 2)	/* the sender's own port is a member */
+	if (f->port && replicas)	/* the sender's own port is a member */
+		replicas--;
+	if (!replicas)
 		return drop(skb, f, VERDICT_NO_RECEIVER);
-	replicas--;
 	if (!spend(BUCKET_PORT, f->port, replicas, port_interval_ns, port_burst_ns) ||
 	    !spend(BUCKET_NETWORK, f->network, replicas, row->bum_interval_ns, row->bum_burst_ns))
 		return drop(skb, f, VERDICT_BUM_LIMITED);

@@ -91,38 +91,14 @@ always_inline void linearize(struct __sk_buff *skb, __u32 octets)
 		bpf_skb_pull_data(skb, octets < skb->len ? octets : skb->len);
 }
 
-/*
- * Tell user space. Drops are sampled: so many of one verdict a second and CPU, the rest only counted as lost,
- * so that a flood of garbage costs the same as a trickle. Frames of a traced port are all told.
- */
-__noinline int tell(struct __sk_buff *skb, struct frame *f, __u32 why)
+/* Write an event; -1: there is no room for it. */
+always_inline int write_event(struct __sk_buff *skb, const struct frame *f, __u32 why, __u64 now)
 {
-	struct event_budget_row *budget;
-	struct event_row *event;
-	__u64 now = bpf_ktime_get_boot_ns();
-	__u32 key = why, octets;
+	struct event_row *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	__u32 octets;
 
-	if (!f)
-		return 0;
-	budget = bpf_map_lookup_elem(&event_budget, &key);
-	if (!budget)
-		return 0;
-	if (!f->traced) {
-		if (now - budget->window_ns > 1000000000ULL) {
-			budget->window_ns = now;
-			budget->used = 0;
-		}
-		if (budget->used >= EVENTS_PER_SECOND) {
-			budget->lost++;
-			return 0;
-		}
-		budget->used++;
-	}
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event) {
-		budget->lost++;
-		return 0;
-	}
+	if (!event)
+		return -1;
 	event->at_ns = now;
 	event->verdict = why;
 	event->hook = f->hook;
@@ -145,6 +121,37 @@ __noinline int tell(struct __sk_buff *skb, struct frame *f, __u32 why)
 	}
 	event->captured_octets = octets;
 	bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+
+/*
+ * Tell user space. Drops are sampled: so many of one verdict a second and CPU, the rest only counted as lost,
+ * so that a flood of garbage costs the same as a trickle. Frames of a traced port are all told.
+ */
+__noinline int tell(struct __sk_buff *skb, struct frame *f, __u32 why)
+{
+	struct event_budget_row *budget;
+	__u64 now = bpf_ktime_get_boot_ns();
+	__u32 key = why;
+
+	if (!f)
+		return 0;
+	budget = bpf_map_lookup_elem(&event_budget, &key);
+	if (!budget)
+		return 0;
+	if (!f->traced) {
+		if (now - budget->window_ns > 1000000000ULL) {
+			budget->window_ns = now;
+			budget->used = 0;
+		}
+		if (budget->used >= EVENTS_PER_SECOND) {
+			budget->lost++;
+			return 0;
+		}
+		budget->used++;
+	}
+	if (write_event(skb, f, why, now))
+		budget->lost++;
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  *                            ├─► reconciler (a pass) ─┤
  *   netlink ─► facts ────────┘                        └─► status
  *   event ring ─► drops, traces
+ *   weft0 ─► what the datapath cannot do itself ─► weft0
  *
  * One loop waits for all of it. Ending leaves the datapath as it is.
  */
@@ -19,17 +20,21 @@ import { EventRing } from "../kernel/ring.ts";
 import { Waker, waitReadable } from "../kernel/wait.ts";
 import { LIMIT } from "../rows/abi.generated.ts";
 import type { IdBook, Row, RowParts, RowsChange } from "../rows/rows.ts";
+import { Arrivals } from "./arrivals.ts";
 import { readCounters, readEventsLost } from "./counters.ts";
 import { Datapath } from "./datapath.ts";
 import type { DeviceError, Kernel } from "./devices.ts";
-import { Endpoints, type Question } from "./endpoints.ts";
-import { EventNames, sightingsAmong } from "./events.ts";
+import { Endpoints } from "./endpoints.ts";
+import { entriesOf } from "./entries.ts";
+import { EventNames, sightingOf } from "./events.ts";
 import type { IntentReader } from "./intent-reader.ts";
 import { IntentSource, type Wanted } from "./intent-source.ts";
-import { isLostUplink } from "./problem.ts";
+import { isLostUplink, type Problem, problemOf } from "./problem.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Revision } from "./revision.ts";
 import { type Answers, type Sockets, serve } from "./server.ts";
+import { SlowPath } from "./slow-path.ts";
+import { Standby } from "./standby.ts";
 import { type AgentState, idsBeyond, StateFile } from "./state.ts";
 import { EventStreams } from "./streams.ts";
 
@@ -51,6 +56,8 @@ export interface AgentConfig {
 }
 
 const TICK_MS = 1000;
+/** The kernel tells of a lost carrier at once or, if another link changed just before, a second later: too late for us. */
+const GLANCE_MS = 200;
 const LEARNED_SWEEP_MS_MAX = 10_000;
 /** After a netlink event we wait for its siblings. */
 const SETTLE_MS = 20;
@@ -74,7 +81,12 @@ export class Agent {
   readonly #reconciler: Reconciler;
   readonly #state: StateFile;
   readonly #revision = new Revision();
+  /** Null: it could not be made, or is gone, and is tried again. */
+  #slow: SlowPath | null = null;
+  #slowProblem: Problem | null = null;
   readonly #endpoints: Endpoints;
+  readonly #standby: Standby;
+  readonly #arrivals = new Arrivals();
   #parts: RowParts = new Map();
   #ids: IdBook;
   /** Parts that no pass has taken up yet; null: any. */
@@ -105,11 +117,9 @@ export class Agent {
     this.#source = new IntentSource(config, reader, { parts: state.parts, ids: this.#ids });
     this.#state = new StateFile(config.stateDirectory);
     this.#reconciler = new Reconciler(opened.kernel, config.freshSeconds * 1000);
-    this.#endpoints = new Endpoints(
-      config.host,
-      opened.kernel.datapath.map("host"),
-      () => this.#rows,
-    );
+    const hosts = opened.kernel.datapath.map("host");
+    this.#endpoints = new Endpoints(config.host, hosts, () => this.#rows);
+    this.#standby = new Standby(entriesOf(opened.kernel.datapath.applied, "vni_in"));
     this.#streams = new EventStreams(config.host, {
       retraced: (): void => this.#retrace(),
       eventsLost: (): number => readEventsLost(opened.kernel.datapath),
@@ -172,24 +182,33 @@ export class Agent {
     const startedMs = monotonicMs();
     const auditMs = this.#config.auditSeconds * 1000;
     const refreshMs = (this.#config.freshSeconds * 1000) / 3;
-    const next = { tick: startedMs, audit: startedMs + auditMs, refresh: startedMs + refreshMs };
+    const next = {
+      ...{ tick: startedMs, glance: startedMs },
+      ...{ audit: startedMs + auditMs, refresh: startedMs + refreshMs },
+    };
     await this.#reload(await this.#source.read());
     this.#pass(false);
+    this.#listen();
     while (!this.#stopping) {
       const resolving = !this.#ready && monotonicMs() - startedMs < RESOLVE_MS;
       if (!this.#ready && this.#inForce(!resolving)) {
         this.#ready = true;
         onReady();
       }
-      const dueMs = Math.min(next.tick, next.audit, next.refresh) - monotonicMs();
+      const dueMs = Math.min(...Object.values(next), this.#standby.dueAtMs) - monotonicMs();
       const heard = await this.#wait(this.#ready || !resolving ? dueMs : RESOLVE_LOOK_MS);
       const looking = resolving && !this.#ready;
       let [dirty, sameFacts] = [heard || looking, !heard && !looking];
       const now = monotonicMs();
+      dirty = this.#watchOthers() || dirty;
       if (this.#touchedMs !== null) dirty = (await this.#look()) || dirty;
       if (now >= next.tick) {
         next.tick = now + TICK_MS;
         dirty = (await this.#tick()) || dirty;
+      }
+      if (now >= next.glance) {
+        next.glance = now + (this.#reconciler.hasSpareUplinks ? GLANCE_MS : TICK_MS);
+        if (this.#reconciler.isOtherwiseCarried()) [dirty, sameFacts] = [true, false];
       }
       if (now >= next.refresh) {
         next.refresh = now + refreshMs;
@@ -211,8 +230,10 @@ export class Agent {
 
   /** Delivers what the datapath tells; true if the kernel told something that concerns us. */
   async #wait(timeoutMs: number): Promise<boolean> {
-    const fds = [this.#events.fd, this.#ring.fd, this.#waker.fd];
+    const fds = [this.#events.fd, this.#ring.fd, this.#waker.fd, ...this.#standby.fds];
+    if (this.#slow) fds.push(this.#slow.fd);
     const readable = await waitReadable(fds, Math.max(0, timeoutMs));
+    if (this.#slow && readable.includes(this.#slow.fd)) this.#takeUp(this.#slow);
     if (readable.includes(this.#waker.fd)) this.#waker.rest();
     if (readable.includes(this.#ring.fd)) this.#deliver(this.#ring.drain());
     if (!readable.includes(this.#events.fd)) return false;
@@ -220,19 +241,45 @@ export class Agent {
     return !this.#isQuiet();
   }
 
+  /** Opens the slow path, or says that it is still listened to. */
+  #listen(): void {
+    if (!this.#slow) {
+      const opened = SlowPath.open(this.#kernel, {
+        rows: () => this.#rows,
+        endpoints: this.#endpoints,
+      });
+      const problem = opened.ok ? null : problemOf("slow-path", "weft0", opened.error);
+      if (problem && this.#slowProblem === null) log("error", problem.message, { ...problem });
+      this.#slowProblem = problem;
+      this.#slow = opened.ok ? opened.value : null;
+    }
+    this.#slow?.renew();
+  }
+
+  #takeUp(slow: SlowPath): void {
+    if (slow.turn()) return;
+    slow.close();
+    this.#slow = null;
+  }
+
   #deliver(samples: readonly Uint8Array[]): void {
-    for (const { port, frame } of sightingsAmong(samples))
-      this.#ask(this.#endpoints.seenAt(port, frame));
+    const told = samples.filter((sample) => {
+      const seen = sightingOf(sample);
+      if (seen) this.#slow?.send(this.#endpoints.seenAt(seen.port, seen.headers));
+      return seen === null;
+    });
     if (this.#streams.followed && !this.#named) {
       this.#streams.names = new EventNames(this.#rows);
       this.#named = true;
     }
-    this.#streams.deliver(samples);
+    this.#streams.deliver(told);
   }
 
-  /** Of endpoints, by the slow path. */
-  #ask(questions: readonly Question[]): void {
-    for (const question of questions) log("info", "nobody to ask by", { do: question.do });
+  /** Whether other hosts are there; true if this host is to do, or to leave, what was another's. */
+  #watchOthers(): boolean {
+    const changed = this.#standby.turn();
+    for (const part of changed) this.#changed?.add(part);
+    return changed.size > 0;
   }
 
   /** Looks at the intent when nobody writes to it any more; true if there are other rows. */
@@ -248,11 +295,12 @@ export class Agent {
 
   /** What has to be looked at now and then; true if there are other rows. */
   async #tick(): Promise<boolean> {
+    this.#listen();
+    this.#slow?.send(this.#endpoints.wake());
     this.#streams.tellLost();
     const swept = this.#kernel.datapath.sweep();
     if (!swept.ok) log("error", "old flood lists are not removed", { ...swept.error });
     this.#sweepLearned();
-    this.#ask(this.#endpoints.wake());
     await this.#shortenState();
     return this.#reload(await this.#source.readChanged());
   }
@@ -294,7 +342,9 @@ export class Agent {
     this.#revision.change(parts, change?.parts ?? null);
     this.#learnedAgeSeconds = shortestAge(parts);
     this.#named = false;
+    this.#slow?.forget();
     this.#endpoints.changed();
+    this.#standby.take(parts, change?.parts ?? null);
     if (!change) this.#changed = null;
     else for (const part of change.parts) this.#changed?.add(part);
   }
@@ -310,9 +360,14 @@ export class Agent {
   #pass(sameFacts: boolean): void {
     // Without rows there is nothing to want: what is in the kernel stays.
     if (this.#parts.size === 0) return;
-    const [parts, changed, traced] = [this.#parts, this.#changed, this.#streams.traced];
+    const [changed, traced] = [this.#changed, this.#streams.traced];
+    const parts = this.#standby.apply(this.#parts);
     const taken = this.#reconciler.pass({ parts, changed, traced, sameFacts });
-    if (taken) this.#changed = new Set();
+    if (!taken) return;
+    this.#changed = new Set();
+    const { presentPorts } = this.#reconciler;
+    this.#slow?.send(this.#arrivals.announcements(presentPorts, () => this.#rows));
+    this.#slow?.send(this.#standby.announcements(this.#parts));
   }
 
   get #rows(): readonly Row[] {
@@ -359,7 +414,7 @@ export class Agent {
     const { problems, presentPorts, unreachableHosts, underlay, idleDevice, drift, writes } =
       this.#reconciler;
     const present = new Set(presentPorts);
-    const problem = this.#wanted?.problem ?? null;
+    const more = [this.#wanted?.problem ?? null, this.#slowProblem];
     return {
       host: this.#config.host,
       ready: this.#ready,
@@ -368,7 +423,7 @@ export class Agent {
       pid: process.pid,
       abi: LIMIT.WEFT_ABI,
       findings: this.#wanted?.findings ?? [],
-      problems: problem ? [problem, ...problems] : problems,
+      problems: [...more.filter((problem) => problem !== null), ...problems],
       ports: this.#rows
         .filter((row) => row.table === "port")
         .map((row) => {
@@ -384,6 +439,7 @@ export class Agent {
       idleDevice,
       drift,
       writes,
+      slowPath: this.#slow?.status ?? null,
       rssOctets: process.memoryUsage.rss(),
     };
   }
@@ -395,6 +451,8 @@ export class Agent {
       this.#pass(false);
     }
     sockets.close();
+    this.#slow?.close();
+    this.#standby.close();
     this.#ring.close();
     this.#waker.close();
     this.#events.close();

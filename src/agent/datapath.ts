@@ -3,7 +3,7 @@
  * takes it over, putting our instructions behind the links that are there.
  *
  *   PINS/v<abi>/<map>             maps
- *   PINS/links/<hook>-<ifindex>   links: port, uplink, idle
+ *   PINS/links/<hook>-<ifindex>   links: port, uplink, idle, slow
  */
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -47,17 +47,18 @@ const PROGRAMS = {
   port: ["from-port.bpf.o", "from_port"],
   uplink: ["from-underlay.bpf.o", "from_underlay"],
   idle: ["idle-device.bpf.o", "idle_device"],
+  slow: ["from-slow-path.bpf.o", "from_slow_path"],
   /** Attached to nothing: run by the agent. */
   sweep: ["sweep.bpf.o", "sweep"],
 } as const;
 
 type ProgramName = keyof typeof PROGRAMS;
-const PROGRAM_NAMES: readonly ProgramName[] = ["port", "uplink", "idle", "sweep"];
+const PROGRAM_NAMES: readonly ProgramName[] = ["port", "uplink", "idle", "slow", "sweep"];
 
 export const OBJECT_FILES: readonly string[] = Object.values(PROGRAMS).map(([file]) => file);
 
 export type HookName = Exclude<ProgramName, "sweep">;
-const HOOKS: readonly HookName[] = ["port", "uplink", "idle"];
+const HOOKS: readonly HookName[] = ["port", "uplink", "idle", "slow"];
 
 /** What a test run is given to eat. */
 const ANY_FRAME = new Uint8Array(64);
@@ -154,6 +155,7 @@ export class Datapath {
     add("event_budget", 4, LAYOUTS.eventBudgetRow.octets, true);
     add("learned", LAYOUTS.learnedKey.octets, LAYOUTS.learnedRow.octets, false);
     add("bucket", LAYOUTS.bucketKey.octets, LAYOUTS.bucketRow.octets, false);
+    add("slow", 4, LAYOUTS.slowRow.octets, true);
     add("events", 0, 0, false);
     const hash = (name: string, key: LayoutName, row: LayoutName): BpfMap =>
       add(name, LAYOUTS[key].octets, LAYOUTS[row].octets, false);

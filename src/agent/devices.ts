@@ -38,7 +38,7 @@ export interface Kernel {
 }
 
 /** No IPv6 on a device that is not the host's own voice. */
-function silenceIpv6(name: string): Result<null, SystemError> {
+export function silenceIpv6(name: string): Result<null, SystemError> {
   const path = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
   const done = attempt(`write ${path}`, () => writeFileSync(path, "1"));
   // The kernel has no IPv6, or the device is gone: the next event says so.

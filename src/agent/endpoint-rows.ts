@@ -174,7 +174,7 @@ export class EndpointRows {
   }
 
   /** All endpoints, as `self` knows them, by network and address. */
-  list(self: string, known: Iterable<Known>, nowMs: number): readonly ListedEndpoint[] {
+  list(self: string, known: Iterable<Known>): readonly ListedEndpoint[] {
     const names = new Map([...this.#ports.values()].map((port) => [port.network, port]));
     const place = (network: number, at: Place | null): Omit<ListedEndpoint, "mac" | "address"> => {
       const port = at?.kind === "port" ? (this.#ports.get(at.id) ?? null) : null;
@@ -194,7 +194,7 @@ export class EndpointRows {
       if (kind === "port" || kind === "group")
         rows.push({ ...place(network, { kind, id: target }), mac, address });
     for (const { address, state } of known) {
-      const since = timestampOfMonotonic(state.since, nowMs);
+      const since = timestampOfMonotonic(state.since);
       if (state.at !== "discovered") {
         rows.push({ ...place(state.network, null), mac: null, address, state: "silent", since });
         continue;
@@ -203,8 +203,8 @@ export class EndpointRows {
       rows.push({
         ...place(claim.network, claim),
         ...{ mac: claim.mac, address, state: "discovered", since, moves },
-        lastSeen: timestampOfMonotonic(seenAt, nowMs),
-        expires: timestampOfMonotonic(seenAt + this.lifeMsOf(claim.network), nowMs),
+        lastSeen: timestampOfMonotonic(seenAt),
+        expires: timestampOfMonotonic(seenAt + this.lifeMsOf(claim.network)),
       });
     }
     return rows.sort((a, b) => a.vni - b.vni || compareText(a.address, b.address));

@@ -26,6 +26,7 @@ import { isLearned } from "./entries.ts";
 
 /** What goes out by the slow path. */
 export type Question =
+  | { readonly do: "send-from-port"; readonly port: number; readonly frame: Uint8Array }
   | { readonly do: "send-to-port"; readonly port: number; readonly frame: Uint8Array }
   | { readonly do: "send-to-network"; readonly network: number; readonly frame: Uint8Array }
   | { readonly do: "send-to-group"; readonly group: number; readonly frame: Uint8Array };
@@ -109,7 +110,7 @@ export class Endpoints {
 
   list(): readonly object[] {
     this.#settle();
-    return this.#rows.list(this.#host, this.#directory.known, monotonicMs());
+    return this.#rows.list(this.#host, this.#directory.known);
   }
 
   #see(space: number, place: Omit<Claim, "mac">, frame: Uint8Array): readonly Question[] {

@@ -9,7 +9,7 @@ import type { PortRow, Row } from "../rows/rows.ts";
 export interface DatapathEvent {
   readonly bootNs: number;
   readonly verdict: VerdictName;
-  readonly hook: "from-port" | "from-underlay" | "idle-device";
+  readonly hook: "from-port" | "from-underlay" | "idle-device" | "from-slow-path";
   readonly network: number;
   readonly port: number;
   /** Null: the frame was no tunnel packet, or not read so far. */
@@ -23,6 +23,7 @@ const hooks: ReadonlyMap<number, DatapathEvent["hook"]> = new Map([
   [HOOK.HOOK_FROM_PORT, "from-port"],
   [HOOK.HOOK_FROM_UNDERLAY, "from-underlay"],
   [HOOK.HOOK_IDLE_DEVICE, "idle-device"],
+  [HOOK.HOOK_FROM_SLOW_PATH, "from-slow-path"],
 ]);
 
 export function parseEvent(octets: Uint8Array): DatapathEvent {
@@ -43,6 +44,20 @@ export function parseEvent(octets: Uint8Array): DatapathEvent {
   };
 }
 
+const DISCOVERED = VERDICTS.indexOf("discovered");
+
+/** What a port's frame showed, if the event is about that: the frame has gone on. */
+export function sightingOf(
+  octets: Uint8Array,
+): { readonly port: number; readonly headers: Uint8Array } | null {
+  if (integerOf("eventRow", octets, "verdict") !== DISCOVERED) return null;
+  const captured = integerOf("eventRow", octets, "capturedOctets");
+  return {
+    port: integerOf("eventRow", octets, "port"),
+    headers: octetsOf("eventRow", octets, "headers").subarray(0, captured),
+  };
+}
+
 /** Verdicts up to here, and these, mean that the frame went on. */
 const LAST_FORWARDING = VERDICTS.indexOf("passed-shared");
 const FORWARDING: ReadonlySet<VerdictName> = new Set<VerdictName>([
@@ -50,19 +65,6 @@ const FORWARDING: ReadonlySet<VerdictName> = new Set<VerdictName>([
   "punted",
   "discovered",
 ]);
-
-/** Of frames that show an address of their sender: his port, and their first octets. */
-export function sightingsAmong(
-  samples: readonly Uint8Array[],
-): readonly { readonly port: number; readonly frame: Uint8Array }[] {
-  return samples.flatMap((sample) => {
-    const field = (name: "verdict" | "port" | "capturedOctets"): number =>
-      integerOf("eventRow", sample, name);
-    if (VERDICTS[field("verdict")] !== "discovered") return [];
-    const frame = octetsOf("eventRow", sample, "headers").subarray(0, field("capturedOctets"));
-    return [{ port: field("port"), frame }];
-  });
-}
 
 export const isDrop = (verdict: VerdictName): boolean =>
   VERDICTS.indexOf(verdict) > LAST_FORWARDING && !FORWARDING.has(verdict);

@@ -10,6 +10,7 @@ import { ok, type Result } from "../base/result.ts";
 import { OWN_PART } from "../intent/host-parts.ts";
 import { monotonicMs, monotonicNs, timestamp } from "../io/clock.ts";
 import { log } from "../io/log.ts";
+import { readLink } from "../kernel/links.ts";
 import { unmanageNeighbour } from "../kernel/neighbours.ts";
 import type { NetlinkError, SocketEvent } from "../kernel/netlink.ts";
 import type { PortRow, Row, RowParts, UplinkRow } from "../rows/rows.ts";
@@ -128,6 +129,21 @@ export class Reconciler {
 
   get writes(): { readonly set: number; readonly removed: number } {
     return this.#writes;
+  }
+
+  /** When one uplink is lost another may carry. */
+  get hasSpareUplinks(): boolean {
+    return this.#uplinks.length > 1;
+  }
+
+  /** Whether an uplink has lost or found its carrier since the facts were read. Cheap; of a host with one uplink: no. */
+  isOtherwiseCarried(): boolean {
+    if (!this.hasSpareUplinks) return false;
+    return this.#uplinks.some(({ interface: name }) => {
+      const known = this.#facts?.linksByName.get(name);
+      const now = known ? readLink(this.#kernel.netlink, known.index) : null;
+      return now?.ok === true && now.value?.carrier !== known?.carrier;
+    });
   }
 
   /** Whether what the kernel tells can change what is in force. A host has neighbours that are nobody's next hop. */

@@ -7,9 +7,9 @@ export const monotonicMs = (): number => performance.now();
 /** CLOCK_MONOTONIC in nanoseconds: the clock that the datapath reads for freshness. */
 export const monotonicNs = (): bigint => process.hrtime.bigint();
 
-/** What `monotonicMs` was or will be, as UTC text; `nowMs` is what it is. */
-export const timestampOfMonotonic = (ms: number, nowMs: number): string =>
-  new Date(Date.now() + ms - nowMs).toISOString();
+/** What `monotonicMs` was or will be as UTC text, the same whenever it is asked. */
+export const timestampOfMonotonic = (ms: number): string =>
+  new Date(performance.timeOrigin + ms).toISOString();
 
 /** UTC, for people: RFC 3339 with milliseconds. */
 export const timestamp = (): string => new Date().toISOString();

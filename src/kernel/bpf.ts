@@ -340,10 +340,11 @@ export function runProgram(
   gsoOctets: number = 0,
 ): Result<TestRun, BpfError> {
   said.length = 0;
-  // struct __sk_buff is 192 octets; ifindex at 40, gso_size at 176. What is not ours to say must be zero.
+  // struct __sk_buff is 192 octets; ifindex at 40, gso_segs at 164, gso_size at 176. What is not ours to say must be zero.
   const context = new Uint8Array(192);
   const packet = new DataView(context.buffer);
   packet.setUint32(40, ifindex, true);
+  packet.setUint32(164, gsoOctets === 0 ? 0 : Math.ceil(frame.length / gsoOctets), true);
   packet.setUint32(176, gsoOctets, true);
   const out = new Uint8Array(frame.length + 256);
   const options = new Uint8Array(88);

@@ -12,6 +12,7 @@ import koffi from "koffi";
 const libc = koffi.load("libc.so.6");
 
 export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const AF_PACKET = 17;
 export const SOCK_DGRAM = 2;
@@ -23,6 +24,8 @@ export const SO_RCVBUFFORCE = 33;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_TRUNC = 0x20;
 export const O_RDONLY = 0;
+export const O_RDWR = 2;
+export const O_NONBLOCK = 0x800;
 export const O_CLOEXEC = 0x80000;
 export const CLONE_NEWNET = 0x40000000;
 
@@ -34,6 +37,16 @@ export const bind: (fd: number, address: Uint8Array, octets: number) => number =
 );
 export const send: (fd: number, octets: Uint8Array, count: number, flags: number) => number =
   libc.func("long send(int, const uint8_t *, size_t, int)");
+export const sendTo: (
+  fd: number,
+  octets: Uint8Array,
+  count: number,
+  flags: number,
+  address: Uint8Array,
+  addressOctets: number,
+) => number = libc.func(
+  "long sendto(int, const uint8_t *, size_t, int, const uint8_t *, uint32_t)",
+);
 export const recv: (fd: number, into: Uint8Array, count: number, flags: number) => number =
   libc.func("long recv(int, uint8_t *, size_t, int)");
 const setsockopt: (
@@ -76,6 +89,14 @@ interface PollCall {
   ) => void;
 }
 export const poll: PollCall = libc.func("int poll(uint8_t *, unsigned long, int)");
+
+/** Sets an option that is octets. */
+export const setOptionOctets = (
+  fd: number,
+  level: number,
+  option: number,
+  value: Uint8Array,
+): number => setsockopt(fd, level, option, value, value.length);
 
 /** Address of a buffer's first octet, for structures that hold pointers. Keep the buffer referenced. */
 export const addressOf = (buffer: Uint8Array): bigint => koffi.address(buffer);

@@ -20,8 +20,10 @@ export async function applyTopology(
 ): Promise<Result<void, ToolError | SystemError>> {
   const made = await runBatch(namespaceBatch(topology));
   if (!made.ok) return made;
+  const routers = new Set(topology.underlay.spines.map(({ namespace }) => namespace));
   for (const namespace of namespacesIn(topology)) {
-    const set = withNamespace(namespaceFile(namespace), applySysctls);
+    const wanted = routers.has(namespace) ? [...SYSCTLS, ...ROUTER_SYSCTLS] : SYSCTLS;
+    const set = withNamespace(namespaceFile(namespace), () => applySysctls(wanted));
     if (!set.ok) return set;
   }
   const steps: readonly (() => Promise<Result<void, ToolError>>)[] = [
@@ -73,8 +75,20 @@ const SYSCTLS: readonly (readonly [path: string, value: string])[] = [
   ["bridge/bridge-nf-call-arptables", "0"],
 ];
 
-function applySysctls(): void {
-  for (const [path, value] of SYSCTLS) {
+/** A spine forwards, and answers at once for whoever is behind it. */
+const ROUTER_SYSCTLS: typeof SYSCTLS = [
+  ["ipv4/ip_forward", "1"],
+  ...["all", "default"].flatMap((which: string): typeof SYSCTLS => [
+    [`ipv6/conf/${which}/forwarding`, "1"],
+    [`ipv4/conf/${which}/proxy_arp`, "1"],
+    [`ipv6/conf/${which}/proxy_ndp`, "1"],
+  ]),
+  ["ipv4/neigh/default/proxy_delay", "0"],
+  ["ipv6/neigh/default/proxy_delay", "0"],
+];
+
+function applySysctls(wanted: typeof SYSCTLS): void {
+  for (const [path, value] of wanted) {
     const file = `/proc/sys/net/${path}`;
     // Without br_netfilter, or without IPv6, there is nothing to turn off.
     if (existsSync(file)) writeFileSync(file, value);

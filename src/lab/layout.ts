@@ -1,15 +1,8 @@
 /**
- * Intent → topology: a namespace a host and a workload, a bridge as underlay, and on foreign hosts a kernel
- * VXLAN device a network. LIMIT: tunnel addresses lie on a host's first uplink; workloads are veth pairs.
+ * Intent → topology: a namespace a host and a workload, a bridge or spines as underlay, and on foreign hosts a kernel
+ * VXLAN device a network. LIMIT: in a bridge tunnel addresses lie on a host's first uplink; workloads are veth pairs.
  */
-import {
-  contains,
-  formatIp,
-  type IpAddress,
-  type IpFamily,
-  parseIp,
-  parsePrefix,
-} from "../base/ip.ts";
+import { contains, formatIp, type IpAddress, type IpFamily, parsePrefix } from "../base/ip.ts";
 import { err, invariant, ok, type Result } from "../base/result.ts";
 import type { Host, Intent, Network, Port } from "../intent/intent.ts";
 import { networkKeyOf } from "../intent/passes/names.ts";
@@ -22,8 +15,10 @@ import {
 } from "../intent/passes/segments.ts";
 import { routersByNetworkOf } from "../intent/routers.ts";
 import type { UnderlaySettings } from "./lab-file.ts";
-import { hostNamespace, portNamespace, underlayNamespace } from "./paths.ts";
+import { addressAt, alone, bitsOf, ip, share, withPrefix } from "./numbering.ts";
+import { hostNamespace, portNamespace, spineNamespace, underlayNamespace } from "./paths.ts";
 import { gatewaysOf } from "./routes.ts";
+import { hostRoutes, layOutSpine, linkEnds, refuseSpines, spinePort } from "./spine-layout.ts";
 import type { LabHost, LabPort, LabUplink, Topology, Tunnel } from "./topology.ts";
 
 export interface LayoutError {
@@ -45,7 +40,11 @@ const FREE_ADDRESSES = 4;
 export function layOut(input: LayoutInput): Result<Topology, LayoutError> {
   const { name, intent, underlay } = input;
   const { segments } = compileSegments(intent);
-  const details = [...refusePorts(intent), ...segments.flatMap(refuseSegment)];
+  const details = [
+    ...refusePorts(intent),
+    ...segments.flatMap(refuseSegment),
+    ...refuseSpines(input),
+  ];
   if (details.length > 0) return err({ kind: "layout", details });
   const hosts = [...intent.hosts.values()];
   const uplinkMtus = hosts.flatMap((h: Host) => h.spec.uplinks.map((uplink) => uplink.mtu));
@@ -55,6 +54,7 @@ export function layOut(input: LayoutInput): Result<Topology, LayoutError> {
       bridge: BRIDGE,
       mtu: underlay.mtu ?? Math.max(...uplinkMtus),
       freeAddresses: freeAddresses(input),
+      spines: underlay.spines.map((spine, at) => layOutSpine(input, spine, at)),
     },
     hosts: hosts.map(
       (host: Host, index: number): LabHost => ({
@@ -99,50 +99,60 @@ function segmentOf(segments: readonly Segment[], port: Port): Segment {
 
 function layOutHost(input: LayoutInput, host: Host, index: number): Omit<LabHost, "tunnels"> {
   const { vteps, managed } = host.spec;
+  const common = {
+    name: host.key,
+    managed,
+    namespace: hostNamespace(input.name, host.key),
+    vteps,
+  };
+  return input.underlay.spines.length === 0
+    ? { ...common, ...onBridge(input, host, index) }
+    : { ...common, ...behindSpines(input, host, index) };
+}
+
+type Attached = Pick<LabHost, "uplinks" | "loopback" | "onLink" | "routes">;
+
+function onBridge(input: LayoutInput, host: Host, index: number): Attached {
+  const { vteps } = host.spec;
   const prefixes = vteps.map((vtep: string) => withPrefix(vtep, input.underlay));
+  const namespace = underlayNamespace(input.name);
   const uplinks = host.spec.uplinks.map(
     (uplink, at: number): LabUplink => ({
       interface: uplink.interface,
       mac: uplinkMac(index, at),
       mtu: uplink.mtu,
       addresses: at === 0 ? prefixes : [],
-      bridgePort: `u${index}.${at}`,
+      far: { namespace, interface: `u${index}.${at}` },
     }),
   );
   const others = [...input.intent.hosts.values()].filter((h: Host) => h.key !== host.key);
-  return {
-    name: host.key,
-    managed,
-    namespace: hostNamespace(input.name, host.key),
-    uplinks,
-    vteps,
-    onLink: others
-      .flatMap((h: Host) => h.spec.vteps)
-      .filter((vtep: string) => !vteps.some((own) => share(own, vtep, input.underlay))),
-  };
+  const onLink = others
+    .flatMap((h: Host) => h.spec.vteps)
+    .filter((vtep: string) => !vteps.some((own) => share(own, vtep, input.underlay)));
+  return { uplinks, loopback: [], onLink, routes: [] };
+}
+
+function behindSpines(input: LayoutInput, host: Host, index: number): Attached {
+  const uplinks = host.spec.uplinks.map(
+    (uplink, at: number): LabUplink => ({
+      interface: uplink.interface,
+      mac: uplinkMac(index, at),
+      mtu: uplink.mtu,
+      addresses: linkEnds(input, index, at).host,
+      far: {
+        namespace: spineNamespace(input.name, input.underlay.spines[at]?.name ?? ""),
+        interface: spinePort(index),
+      },
+    }),
+  );
+  const loopback = host.spec.vteps.map(alone);
+  return { uplinks, loopback, onLink: [], routes: hostRoutes(input, host, index) };
 }
 
 /** Locally administered, the same in every lab: an underlay is a lab's own. */
 function uplinkMac(host: number, uplink: number): string {
   const octets = [0x02, 0x57, host >> 8, host & 0xff, 0, uplink];
   return octets.map((octet: number) => octet.toString(16).padStart(2, "0")).join(":");
-}
-
-const bitsOf = (family: IpFamily, settings: UnderlaySettings): number =>
-  family === "ipv4" ? settings.ipv4Prefix : settings.ipv6Prefix;
-
-function ip(text: string): IpAddress {
-  const parsed = parseIp(text);
-  invariant(parsed !== null, `${text} is no address`);
-  return parsed;
-}
-
-const withPrefix = (vtep: string, settings: UnderlaySettings): string =>
-  `${vtep}/${bitsOf(ip(vtep).family, settings)}`;
-
-function share(a: string, b: string, settings: UnderlaySettings): boolean {
-  const { family, octets } = ip(a);
-  return contains({ family, octets, bits: bitsOf(family, settings) }, ip(b));
 }
 
 /** From the upper end of the first tunnel address' prefix, for people count from the lower one. */
@@ -161,18 +171,6 @@ function freeAddresses(input: LayoutInput): readonly string[] {
     }
     return out;
   });
-}
-
-/** The address `offset` after the beginning of the prefix that `within` lies in. */
-function addressAt(within: IpAddress, hostBits: number, offset: number): string {
-  const octets = Uint8Array.from(within.octets);
-  let rest = offset;
-  for (let i = octets.length - 1, bits = hostBits; bits > 0; i--, bits -= 8) {
-    const mask = bits >= 8 ? 0xff : (1 << bits) - 1;
-    octets[i] = ((octets[i] ?? 0) & ~mask) | (rest & mask);
-    rest >>>= 8;
-  }
-  return formatIp({ octets });
 }
 
 function layOutTunnels(

@@ -48,6 +48,8 @@ export function labNameOf(directoryName: string): string {
 
 export const underlayNamespace = (name: string): string => `weft-${name}-underlay`;
 export const hostNamespace = (name: string, host: string): string => `weft-${name}-host_${host}`;
+export const spineNamespace = (name: string, spine: string): string =>
+  `weft-${name}-spine_${spine}`;
 export const portNamespace = (name: string, port: string): string =>
   `weft-${name}-port_${port.replace("/", "_")}`;
 
@@ -59,7 +61,7 @@ export function isNamespaceOf(name: string, namespace: string): boolean {
   const prefix = `weft-${name}-`;
   if (!namespace.startsWith(prefix)) return false;
   const rest = namespace.slice(prefix.length);
-  return rest === "underlay" || rest.startsWith("host_") || rest.startsWith("port_");
+  return rest === "underlay" || /^(host|port|spine)_/.test(rest);
 }
 
 export const namespaceFile = (namespace: string): string => `/run/netns/${namespace}`;

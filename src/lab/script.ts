@@ -1,10 +1,19 @@
 /** Topology → the lines that iproute2 is given to build it. Text only; build.ts runs them in this order. */
 
 import type { Batch } from "./tool.ts";
-import type { LabHost, LabPort, LabUplink, Topology, Tunnel } from "./topology.ts";
+import type {
+  LabHost,
+  LabPort,
+  LabRoute,
+  LabSpine,
+  LabUplink,
+  Topology,
+  Tunnel,
+} from "./topology.ts";
 
 export const namespacesIn = (topology: Topology): readonly string[] => [
   topology.underlay.namespace,
+  ...topology.underlay.spines.map((spine: LabSpine) => spine.namespace),
   ...topology.hosts.map((host: LabHost) => host.namespace),
   ...topology.ports.map((port: LabPort) => port.namespace),
 ];
@@ -22,8 +31,13 @@ export function linkBatch(topology: Topology): Batch {
     for (const uplink of uplinks)
       lines.push(
         `link add ${uplink.interface} netns ${namespace} address ${uplink.mac} mtu ${uplink.mtu} type veth` +
-          ` peer name ${uplink.bridgePort} netns ${underlay.namespace} mtu ${underlay.mtu}`,
+          ` peer name ${uplink.far.interface} netns ${uplink.far.namespace} mtu ${underlay.mtu}`,
       );
+  for (const { namespace, edge } of underlay.spines)
+    lines.push(
+      `link add ${edge.interface} netns ${namespace} mtu ${underlay.mtu} type veth` +
+        ` peer name ${edge.bridgePort} netns ${underlay.namespace} mtu ${underlay.mtu}`,
+    );
   for (const port of topology.ports)
     lines.push(
       `link add ${port.hostInterface} netns ${hostNamespaceOf(topology, port)} mtu ${port.mtu} type veth` +
@@ -40,14 +54,18 @@ function hostNamespaceOf(topology: Topology, port: LabPort): string {
 export function addressBatches(topology: Topology): readonly Batch[] {
   return [
     underlayBatch(topology),
+    ...topology.underlay.spines.map(spineBatch),
     ...topology.hosts.map((host: LabHost) => hostBatch(topology, host)),
     ...topology.ports.map(portBatch),
   ];
 }
 
 function underlayBatch({ underlay, hosts }: Topology): Batch {
-  const { bridge, namespace, mtu } = underlay;
-  const ports = hosts.flatMap((host: LabHost) => host.uplinks.map((u: LabUplink) => u.bridgePort));
+  const { bridge, namespace, mtu, spines } = underlay;
+  const ports =
+    spines.length > 0
+      ? spines.map(({ edge }: LabSpine) => edge.bridgePort)
+      : hosts.flatMap((host: LabHost) => host.uplinks.map((u: LabUplink) => u.far.interface));
   return {
     program: "ip",
     namespace,
@@ -63,6 +81,37 @@ function underlayBatch({ underlay, hosts }: Topology): Batch {
 /** No spanning tree, and groups go everywhere: neighbour discovery must not wait for a querier. */
 const QUIET_BRIDGE = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0";
 
+function spineBatch({ namespace, links, routes, edge }: LabSpine): Batch {
+  const device = edge.interface;
+  return {
+    program: "ip",
+    namespace,
+    lines: [
+      "link set lo up",
+      ...links.flatMap(({ interface: name, addresses }) => [
+        ...addresses.map((address) => `address add ${address} dev ${name}${noDad(address)}`),
+        `link set ${name} up`,
+      ]),
+      `link set ${device} up`,
+      ...edge.prefixes.map((prefix) => `route add ${prefix} dev ${device}`),
+      // IPv4 is answered for by what routes say (build.ts); IPv6 address by address.
+      ...edge.answersFor
+        .filter((address) => address.includes(":"))
+        .map((address) => `neighbour add proxy ${address} dev ${device}`),
+      ...routes.map(routeLine),
+    ],
+  };
+}
+
+function routeLine({ to, source, nextHops }: LabRoute): string {
+  const from = source === null ? "" : ` src ${source}`;
+  const hops = nextHops.map(({ via, interface: device, weight }) => {
+    const family = via.includes(":") && !to.includes(":") ? "inet6 " : "";
+    return ` nexthop via ${family}${via} dev ${device} weight ${weight}`;
+  });
+  return `route add ${to}${from}${hops.join("")}`;
+}
+
 function hostBatch(topology: Topology, host: LabHost): Batch {
   const [first] = host.uplinks;
   const lines = ["link set lo up"];
@@ -71,6 +120,8 @@ function hostBatch(topology: Topology, host: LabHost): Batch {
       lines.push(`address add ${address} dev ${uplink.interface}${noDad(address)}`);
     lines.push(`link set ${uplink.interface} up`);
   }
+  for (const address of host.loopback) lines.push(`address add ${address} dev lo${noDad(address)}`);
+  lines.push(...host.routes.map(routeLine));
   for (const vtep of host.onLink) lines.push(`route add ${vtep} dev ${first?.interface ?? ""}`);
   for (const tunnel of host.tunnels) lines.push(...tunnelLines(tunnel));
   for (const port of topology.ports)

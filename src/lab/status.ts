@@ -4,16 +4,18 @@ import type { EncapsulationName } from "../rows/rows.ts";
 import { readAgentStatus } from "./agent-socket.ts";
 import { hostPaths } from "./paths.ts";
 import type { LabState } from "./state.ts";
-import type { LabHost, LabPort, LabUplink, Underlay } from "./topology.ts";
+import type { LabHost, LabPort, LabSpine, LabUplink, Underlay } from "./topology.ts";
 
 export interface LabStatus {
   readonly name: string;
   readonly directory: string;
   readonly ready: boolean;
-  readonly underlay: Underlay;
+  readonly underlay: Omit<Underlay, "spines"> & { readonly spines: readonly SpineStatus[] };
   readonly hosts: readonly HostStatus[];
   readonly ports: readonly PortStatus[];
 }
+
+type SpineStatus = Pick<LabSpine, "name" | "namespace" | "links">;
 
 interface HostStatus {
   readonly name: string;
@@ -58,11 +60,18 @@ export async function readLabStatus(state: LabState): Promise<LabStatus> {
       bridge: underlay.bridge,
       mtu: underlay.mtu,
       freeAddresses: underlay.freeAddresses,
+      spines: underlay.spines.map(spineStatus),
     },
     hosts: statuses,
     ports: ports.map(portStatus),
   };
 }
+
+const spineStatus = ({ name, namespace, links }: LabSpine): SpineStatus => ({
+  name,
+  namespace,
+  links: links.map((link) => ({ ...link, addresses: link.addresses.map(bare) })),
+});
 
 async function hostStatus(state: LabState, host: LabHost): Promise<HostStatus> {
   const { name, managed, namespace, vteps } = host;
@@ -122,6 +131,10 @@ export function renderStatus(status: LabStatus): readonly string[] {
     `lab ${status.name}: ${status.ready ? "ready" : "not ready"} (${status.directory})`,
     `underlay ${underlay.namespace}: bridge ${underlay.bridge}, mtu ${underlay.mtu},` +
       ` free ${underlay.freeAddresses.join(" ")}`,
+    ...underlay.spines.map(
+      ({ name, namespace, links }: SpineStatus) =>
+        `spine ${name}: ${namespace}, links ${links.map((link) => `${link.interface} to ${link.host}`).join(", ")}`,
+    ),
     ...hosts.flatMap((host: HostStatus) => [
       `host ${host.name} (${agentText(host)}): ${host.namespace}, ${host.vteps.join(" ")}`,
       ...ports

@@ -11,6 +11,48 @@ export interface Underlay {
   readonly mtu: number;
   /** Addresses that nobody has, for strangers. */
   readonly freeAddresses: readonly string[];
+  /** Routers between hosts and bridge; none: the hosts are in the bridge. */
+  readonly spines: readonly LabSpine[];
+}
+
+export interface LabSpine {
+  readonly name: string;
+  readonly namespace: string;
+  /** One for each host. */
+  readonly links: readonly SpineLink[];
+  readonly routes: readonly LabRoute[];
+  readonly edge: SpineEdge;
+}
+
+/** The spine's end of a link to a host. */
+export interface SpineLink {
+  readonly interface: string;
+  readonly host: string;
+  readonly hostInterface: string;
+  /** "address/bits". */
+  readonly addresses: readonly string[];
+}
+
+/** The spine's place in the bridge, where strangers are. */
+interface SpineEdge {
+  readonly interface: string;
+  readonly bridgePort: string;
+  /** What is on the bridge, but for what is elsewhere. */
+  readonly prefixes: readonly string[];
+  /** Addresses of hosts that the spine answers for there. */
+  readonly answersFor: readonly string[];
+}
+
+export interface LabRoute {
+  /** An address or a prefix. */
+  readonly to: string;
+  /** Address to send from; null: as the kernel likes. */
+  readonly source: string | null;
+  readonly nextHops: readonly {
+    readonly via: string;
+    readonly interface: string;
+    readonly weight: number;
+  }[];
 }
 
 export interface LabUplink {
@@ -19,8 +61,8 @@ export interface LabUplink {
   readonly mtu: number;
   /** "address/bits". */
   readonly addresses: readonly string[];
-  /** The other end, in the underlay bridge. */
-  readonly bridgePort: string;
+  /** The other end: in the underlay bridge, or at a spine. */
+  readonly far: { readonly namespace: string; readonly interface: string };
 }
 
 /** A kernel VXLAN device with its bridge: how a foreign host takes part in one network. */
@@ -42,8 +84,11 @@ export interface LabHost {
   readonly namespace: string;
   readonly uplinks: readonly LabUplink[];
   readonly vteps: readonly string[];
-  /** Tunnel addresses of other hosts that no prefix of ours covers. */
+  /** On the loopback, "address/bits". */
+  readonly loopback: readonly string[];
+  /** Tunnel addresses of other hosts that no prefix of ours covers, and no spine is asked for. */
   readonly onLink: readonly string[];
+  readonly routes: readonly LabRoute[];
   readonly tunnels: readonly Tunnel[];
 }
 
@@ -88,6 +133,34 @@ const tunnel: z.ZodType<Tunnel> = z.strictObject({
   remotes: z.array(z.strictObject({ address: z.string(), macs: texts })),
 });
 
+const routes: z.ZodType<readonly LabRoute[]> = z.array(
+  z.strictObject({
+    to: z.string(),
+    source: z.string().nullable(),
+    nextHops: z.array(z.strictObject({ via: z.string(), interface: z.string(), weight: z.int() })),
+  }),
+);
+
+const spine: z.ZodType<LabSpine> = z.strictObject({
+  name: z.string(),
+  namespace: z.string(),
+  links: z.array(
+    z.strictObject({
+      interface: z.string(),
+      host: z.string(),
+      hostInterface: z.string(),
+      addresses: texts,
+    }),
+  ),
+  routes,
+  edge: z.strictObject({
+    interface: z.string(),
+    bridgePort: z.string(),
+    prefixes: texts,
+    answersFor: texts,
+  }),
+});
+
 const host: z.ZodType<LabHost> = z.strictObject({
   name: z.string(),
   managed: z.boolean(),
@@ -98,11 +171,13 @@ const host: z.ZodType<LabHost> = z.strictObject({
       mac: z.string(),
       mtu: z.int(),
       addresses: texts,
-      bridgePort: z.string(),
+      far: z.strictObject({ namespace: z.string(), interface: z.string() }),
     }),
   ),
   vteps: texts,
+  loopback: texts,
   onLink: texts,
+  routes,
   tunnels: z.array(tunnel),
 });
 
@@ -129,6 +204,7 @@ export const topologySchema: z.ZodType<Topology> = z.strictObject({
     bridge: z.string(),
     mtu: z.int(),
     freeAddresses: texts,
+    spines: z.array(spine),
   }),
   hosts: z.array(host),
   ports: z.array(port),

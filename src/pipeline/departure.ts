@@ -4,13 +4,13 @@
 import { parseMac } from "../base/mac.ts";
 import { invariant } from "../base/result.ts";
 import type { VerdictName } from "../rows/abi.generated.ts";
+import type { PuntReason } from "../rows/punt-reasons.ts";
 import type { GroupMember } from "../rows/rows.ts";
 import { encapsulate } from "./encapsulate.ts";
 import { pickMember, pickWay } from "./flow-hash.ts";
 import type { Frame } from "./frame.ts";
 import type { Endpoint, HostTables, Way } from "./host-tables.ts";
 import { type Flow, isIp } from "./inner-flow.ts";
-import type { PuntReason } from "./punt.ts";
 import type { Sent } from "./sent.ts";
 
 /** Counted verdicts, and how often. */

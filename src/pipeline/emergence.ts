@@ -2,6 +2,7 @@
  * A tunnel packet from one who may send it, and what was inside on its further way: the twin of datapath/lib/decap.h
  * and datapath/lib/straggler.h.
  */
+import type { PuntReason } from "../rows/punt-reasons.ts";
 import { ETHER_TYPE, ETHERNET_OCTETS } from "../wire/ethernet.ts";
 import { IPV6_OCTETS } from "../wire/ipv6.ts";
 import { decapsulate } from "./decapsulate.ts";
@@ -11,7 +12,7 @@ import { pickMember } from "./flow-hash.ts";
 import { Frame } from "./frame.ts";
 import { settleClass } from "./inner-class.ts";
 import { type Flow, flowOf } from "./inner-flow.ts";
-import { type PuntReason, punt } from "./punt.ts";
+import { punt } from "./punt.ts";
 import type { SoundTunnel } from "./tunnel.ts";
 import type { Admission, ReceivingNetwork, UnderlayTables } from "./underlay-tables.ts";
 

@@ -1,22 +1,11 @@
 /**
- * To the agent, what a program cannot do: the twin of datapath/lib/punt.h. The frame goes as it came, with a trailer
- * behind it that says where it was and why.
+ * To the agent, what a program cannot do: the twin of datapath/lib/punt.h. The frame goes as it came, behind a header
+ * that says where it was and why. Leaves out: that the packets of an aggregate each cost their share of the budget.
  */
-import { PUNT_REASON, TRAILER_MAGIC } from "../rows/abi.generated.ts";
+import { LIMIT, TRAILER_MAGIC } from "../rows/abi.generated.ts";
 import { pack } from "../rows/pack.ts";
+import { type PuntReason, REASON_NUMBERS } from "../rows/punt-reasons.ts";
 import { type Departure, dropped, type Outbound } from "./departure.ts";
-
-const REASONS = {
-  glean: PUNT_REASON.PUNT_GLEAN,
-  discover: PUNT_REASON.PUNT_DISCOVER,
-  fragment: PUNT_REASON.PUNT_FRAGMENT,
-  ttl: PUNT_REASON.PUNT_TTL,
-  "too-big": PUNT_REASON.PUNT_TOO_BIG,
-  "no-route": PUNT_REASON.PUNT_NO_ROUTE,
-  gateway: PUNT_REASON.PUNT_GATEWAY,
-} as const;
-
-export type PuntReason = keyof typeof REASONS;
 
 /** Where a frame came in, and why it cannot simply go on. */
 export interface PuntCause {
@@ -29,7 +18,7 @@ export interface PuntCause {
   readonly owner: number;
   /** That it exceeds, or 0. */
   readonly mtu: number;
-  /** Offset of the inner Ethernet header: 0 from a port. */
+  /** Offset of the inner Ethernet header in the frame: 0 from a port. */
   readonly innerAt: number;
 }
 
@@ -39,15 +28,16 @@ export function punt(
   nowSeconds: number,
 ): Departure {
   if (tables.agentHeardUntilSeconds < nowSeconds) return dropped("punt-unheard");
-  if (tables.spentUntilSeconds("punt", cause.owner) > nowSeconds) return dropped("punt-limited");
+  const ahead = tables.spentUntilSeconds("punt", cause.owner) - nowSeconds;
+  if (ahead >= LIMIT.PUNT_BURST_NS / 1e9) return dropped("punt-limited");
   const { port, peer, network, space, owner, mtu, innerAt } = cause;
-  const trailer = pack("puntTrailer", {
-    ...{ magic: TRAILER_MAGIC.PUNT_MAGIC, reason: REASONS[cause.reason] },
+  const header = pack("puntHeader", {
+    ...{ magic: TRAILER_MAGIC.PUNT_MAGIC, reason: REASON_NUMBERS[cause.reason] },
     ...{ port, peer, network, space, owner, mtu, innerAt },
   });
-  const octets = new Uint8Array(frame.wireOctets + trailer.length);
-  octets.set(frame.payloadAt(0, frame.wireOctets));
-  octets.set(trailer, frame.wireOctets);
+  const octets = new Uint8Array(header.length + frame.wireOctets);
+  octets.set(header);
+  octets.set(frame.payloadAt(0, frame.wireOctets), header.length);
   return {
     verdict: "punted",
     beside: {},

@@ -169,6 +169,8 @@ export const LIMIT = {
   ANSWERS_PER_SECOND: 100,
   ANSWERS_BURST: 20,
   EVENTS_PER_SECOND: 64,
+  PUNTS_PER_SECOND: 1000,
+  PUNT_BURST_NS: 100000000,
   VERDICTS_MAX: 256,
   VID_UNTAGGED: 65535,
   VNI_NONE: 2147483647,
@@ -180,13 +182,12 @@ export const PORT_FLAG = {
 
 export const PUNT_REASON = {
   PUNT_GLEAN: 1,
-  PUNT_DISCOVER: 2,
-  PUNT_FRAGMENT: 3,
-  PUNT_TTL: 4,
-  PUNT_TOO_BIG: 5,
-  PUNT_NO_ROUTE: 6,
-  PUNT_GATEWAY: 7,
-  PUNT_REASONS: 8,
+  PUNT_FRAGMENT: 2,
+  PUNT_TTL: 3,
+  PUNT_TOO_BIG: 4,
+  PUNT_NO_ROUTE: 5,
+  PUNT_GATEWAY: 6,
+  PUNT_REASONS: 7,
 } as const;
 
 export const ROUTE_FLAG = {
@@ -480,7 +481,7 @@ export const LAYOUTS = {
       flags: { at: 12, octets: 4, form: "integer" },
     },
   },
-  puntTrailer: {
+  puntHeader: {
     octets: 40,
     fields: {
       magic: { at: 0, octets: 4, form: "integer" },

@@ -53,7 +53,21 @@ export interface Status {
   readonly idleDevice: { readonly at: string; readonly ifindex?: number } | null;
   readonly drift: { readonly entries: number; readonly repairs: number };
   readonly writes: { readonly set: number; readonly removed: number };
+  readonly slowPath: SlowPath | null;
   readonly rssOctets: number;
+}
+
+interface SlowCount {
+  readonly heard: number;
+  readonly answered: number;
+  readonly limited: number;
+}
+
+interface SlowPath {
+  readonly interface: string;
+  readonly byReason: Readonly<Record<string, SlowCount>>;
+  readonly strange: number;
+  readonly refused: number;
 }
 
 export interface Counters {

@@ -83,8 +83,8 @@ for (const underlay of ["ipv4", "ipv6"] as const)
         for (const host of HOSTS) await fabric.until(host, "named", named);
       });
       t.diagnostic(`${lost} lost`);
-      // A second of both ways together.
-      assert.ok(lost < 2 * RATE, `${lost} lost`);
+      // Of both ways together half went by that spine: a second of it.
+      assert.ok(lost < RATE, `${lost} lost`);
       for (const host of HOSTS) {
         const status = await fabric.status(host);
         assert.deepEqual([status.unreachableHosts, status.underlay.paths[0]?.width], [[], 1]);

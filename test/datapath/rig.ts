@@ -86,17 +86,20 @@ export const NEXT = -1;
 export const DROP = 2;
 export const REDIRECT = 7;
 
-export type Hook = "port" | "uplink" | "idle" | "sweep";
+export type Hook = "port" | "uplink" | "idle" | "slow" | "sweep";
 
 const PROGRAMS = {
   port: ["from-port.bpf.o", "from_port"],
   uplink: ["from-underlay.bpf.o", "from_underlay"],
   idle: ["idle-device.bpf.o", "idle_device"],
+  slow: ["from-slow-path.bpf.o", "from_slow_path"],
   sweep: ["sweep.bpf.o", "sweep"],
 } as const;
 
 /** Programs of stages.bpf.c. */
-type Stage = "refuse_ttl" | "refuse_route" | "refuse_blackhole" | "refuse_gateway" | "echo" | "mss";
+type Stage =
+  | ("refuse_ttl" | "refuse_route" | "refuse_blackhole" | "refuse_gateway" | "echo" | "mss")
+  | ("hand_over" | "hand_over_outer" | "tell_of");
 const isHook = (name: string): name is Hook => Object.hasOwn(PROGRAMS, name);
 
 const u32 = (value: number): Uint8Array => {

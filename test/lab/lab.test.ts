@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { test } from "node:test";
 import { labPaths } from "../../src/lab/paths.ts";
 import {
+  cleanly,
   foreignIntent,
   labName,
   type Run,
@@ -18,19 +19,6 @@ import {
 
 const ping = (namespace: string, address: string): Run =>
   run("ip", "netns", "exec", namespace, "ping", "-c", "1", "-W", "2", address);
-
-/** Removes the lab whatever happens, and holds the machine to what it was before. */
-async function cleanly(name: string, use: () => Promise<void> | void): Promise<void> {
-  const before = remainsOf(name);
-  assert.deepEqual(before.namespaces, []);
-  try {
-    await use();
-  } finally {
-    const down = weft("lab", "down", name);
-    assert.equal(down.exit, 0, down.err);
-    assert.deepEqual(remainsOf(name), before);
-  }
-}
 
 for (const underlay of ["ipv4", "ipv6"] as const)
   test(`foreign hosts over ${underlay} are kernel peers that reach each other`, async () => {
@@ -72,6 +60,7 @@ test("status names everything in the promised shape", async () => {
             ...["192.0.2.254", "192.0.2.253", "192.0.2.252", "192.0.2.251"],
             ...["2001:db8::fffe", "2001:db8::fffd", "2001:db8::fffc", "2001:db8::fffb"],
           ],
+          spines: [],
         },
       });
       assert.equal(hosts.length, 2);

@@ -7,7 +7,10 @@ import { type LayoutError, layOut } from "../../src/lab/layout.ts";
 import { isNamespaceOf, labNameOf, portNamespace } from "../../src/lab/paths.ts";
 import type { Topology } from "../../src/lab/topology.ts";
 
-const settings: UnderlaySettings = { mtu: null, ipv4Prefix: 24, ipv6Prefix: 64 };
+const settings: UnderlaySettings = {
+  ...{ mtu: null, ipv4Prefix: 24, ipv6Prefix: 64, spines: [] },
+  links: { ipv4: "100.64.0.0/16", ipv6: "fd00:64::/64" },
+};
 
 interface Change {
   readonly network?: object;
@@ -84,14 +87,14 @@ test("addresses lie on the first uplink, and what no prefix covers is on link", 
       mac: "02:57:00:00:00:00",
       mtu: 9000,
       addresses: ["192.0.2.254/24", "2001:db8::1/64"],
-      bridgePort: "u0.0",
+      far: { namespace: "weft-lab-underlay", interface: "u0.0" },
     },
     {
       interface: "uplink1",
       mac: "02:57:00:00:00:01",
       mtu: 1500,
       addresses: [],
-      bridgePort: "u0.1",
+      far: { namespace: "weft-lab-underlay", interface: "u0.1" },
     },
   ]);
   assert.deepEqual(h1?.onLink, ["198.51.100.2"]);
@@ -137,7 +140,7 @@ test("free addresses are unused, and within the prefix", () => {
     ...["192.0.2.253", "192.0.2.252", "192.0.2.251", "192.0.2.250"],
     ...["2001:db8::fffe", "2001:db8::fffd", "2001:db8::fffc", "2001:db8::fffb"],
   ]);
-  const narrow = { mtu: 1400, ipv4Prefix: 29, ipv6Prefix: 126 };
+  const narrow = { ...settings, mtu: 1400, ipv4Prefix: 29, ipv6Prefix: 126 };
   const { underlay } = topologyOf({}, narrow);
   // 192.0.2.248/29 without .254, its own, and .255; 2001:db8::/126 without ::1 and ::2.
   assert.deepEqual(underlay.freeAddresses, [

@@ -1,4 +1,5 @@
 /** For the lab's tests: the program itself, intents in directories of their own, and what is left on the machine. */
+import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -147,4 +148,17 @@ export function foreignIntent(underlay: "ipv4" | "ipv6" = "ipv4"): string {
   return documents
     .map((d) => JSON.stringify({ apiVersion: "weft.network/v1alpha1", ...d }))
     .join("\n---\n");
+}
+
+/** Removes the lab whatever happens, and holds the machine to what it was before. */
+export async function cleanly(name: string, use: () => Promise<void> | void): Promise<void> {
+  const before = remainsOf(name);
+  assert.deepEqual(before.namespaces, []);
+  try {
+    await use();
+  } finally {
+    const down = weft("lab", "down", name);
+    assert.equal(down.exit, 0, down.err);
+    assert.deepEqual(remainsOf(name), before);
+  }
 }
