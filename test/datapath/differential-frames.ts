@@ -72,12 +72,12 @@ export function packetOf(draw: Draw): Packet {
 
 /** A few octets among the headers changed, the end cut off, or neither. */
 function bent(draw: Draw, frame: Uint8Array): Uint8Array {
-  if (draw.once(8))
+  if (draw.once(16))
     for (let i = draw.below(3); i >= 0; i--) {
       const at = draw.below(130);
       if (at < frame.length) frame[at] = draw.below(256);
     }
-  const cut = draw.once(16) ? 14 + draw.below(110) : frame.length;
+  const cut = draw.once(24) ? 14 + draw.below(110) : frame.length;
   // A test run takes no IP frame without its whole IP header.
   const type = ((frame[12] ?? 0) << 8) | (frame[13] ?? 0);
   const least = type === 0x0800 ? 34 : type === 0x86dd ? 54 : 14;
@@ -107,10 +107,15 @@ function sentFrame(draw: Draw, sender: Sender): Uint8Array {
     return ethernet(ends, draw.of(0x8100, 0x88a8, 0x9100), [0, 5, 8, 0], filler(46));
   switch (draw.below(12)) {
     case 0:
-      return ethernet(ends, 0x0806, arpOf(draw, sender));
+      return ethernet(
+        draw.once(3) ? ends : { ...ends, to: BROADCAST },
+        0x0806,
+        arpOf(draw, sender),
+      );
+    case 2:
+      return solicitation(draw, sender);
     case 1:
       return ethernet(ends, 0x88b5, filler(draw.of(0, 1, 30, 46, 200, MTU, MTU + 1)));
-    case 2:
     case 3:
     case 4:
     case 5:
@@ -124,10 +129,58 @@ function sentFrame(draw: Draw, sender: Sender): Uint8Array {
 function arpOf(draw: Draw, { port, mac }: Sender): Uint8Array {
   const sender = draw.mostly(4, `10.1.0.${port}`, "0.0.0.0", "10.1.0.9", "10.9.1.1", "10.10.1.1");
   const senderMac = draw.mostly(6, mac, NOBODY);
-  const message = arp({ operation: draw.of(1, 2), senderMac, sender, target: "10.1.0.2" });
+  const [passing = "10.1.3.1"] = passingAddresses(draw.below(PASSING_PLACES.length));
+  const others = ["10.1.0.254", passing, passing, somewhere4(draw)] as const;
+  const target = draw.of("10.1.0.1", "10.1.0.2", "10.1.0.3", ...others);
+  const message = arp({ operation: draw.of(1, 1, 1, 2), senderMac, sender, target });
   if (draw.once(8)) message[draw.below(6)] = draw.below(8);
   return message;
 }
+
+/** Who has an address of the router's, or none: mostly as RFC 4861 has it. */
+function solicitation(draw: Draw, { port, mac }: Sender): Uint8Array {
+  const target = draw.of("fd00::1", "fd00::2", "fd00::3", "fd00::fe", somewhere6(draw));
+  const from = draw.mostly(4, `fd00::${port}`, "::");
+  const group = `ff02::1:ff00:${ip(target)
+    .subarray(14)
+    .reduce((n, octet) => 256 * n + octet, 0)
+    .toString(16)}`;
+  const ends = { from, to: draw.mostly(8, group, target, "ff02::1") };
+  const options = draw.mostly(
+    3,
+    from === "::" ? [] : macOption(1, mac),
+    ...[join([14, 1], filler(6)), join(macOption(1, mac), [14, 1], filler(6))],
+    ...[macOption(2, mac), filler(3), join([14, 8], filler(62)), filler(0)],
+  );
+  const message = icmp6(ends, draw.mostly(12, 135, 136), join(u32(0), ip(target), options));
+  const link = draw.mostly(6, "33:33:ff:00:00:01", PORTS[2], GATEWAY);
+  const header = { ...ends, next: 58, hops: draw.mostly(12, 255, 64) };
+  return ethernet({ to: link, from: mac }, 0x86dd, ip6(header, message));
+}
+
+/** A SYN that says how much it takes, or what looks like one. */
+function syn(draw: Draw): Uint8Array {
+  const mss = join([2, draw.mostly(12, 4, 3)], u16(draw.of(1460, 1360, 536, 8960)));
+  const options = draw.of<Uint8Array>(
+    mss,
+    mss,
+    join([1], mss, [1, 1, 0]),
+    join([1, 1], mss, [3, 3]),
+    join([3, 3, 7, 1], mss),
+    join([8, draw.of(10, 0, 40)], filler(8), [1, 1], mss),
+    filler(4),
+  );
+  const whole = join(options, filler(-options.length & 3).fill(0));
+  const offset = 5 + whole.length / 4;
+  const flags = draw.mostly(6, 2, 0x12, 0x10);
+  return join(
+    ...[u16(draw.below(65_536)), u16(80), u32(1), u32(0), [offset << 4, flags], u16(1000)],
+    ...[u16(draw.below(65_536)), u16(0), whole],
+  );
+}
+
+const echo = (draw: Draw): Uint8Array =>
+  join([draw.mostly(6, 8, 0, 3, 11), 0], u16(draw.below(65_536)), u32(7), filler(draw.of(0, 48)));
 
 const payload = (draw: Draw): Uint8Array =>
   filler(
@@ -151,7 +204,11 @@ const udpOf = (draw: Draw): Uint8Array =>
 
 /** What is behind an IP header, under its number; cut short now and then. */
 function transport(draw: Draw): readonly [protocol: number, body: Uint8Array] {
-  switch (draw.below(8)) {
+  switch (draw.below(10)) {
+    case 8:
+      return [6, syn(draw)];
+    case 9:
+      return [1, echo(draw)];
     case 0:
       return [draw.of(4, 41, 47, 1, 89), payload(draw)];
     case 1:
@@ -300,7 +357,9 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
   );
   const type = draw.mostly(
     20,
-    draw.of(0x0800, 0x0800, 0x86dd, 0x86dd, 0x0806, 0x88b5),
+    network === ROUTER
+      ? draw.of(0x0800, 0x86dd)
+      : draw.of(0x0800, 0x0800, 0x86dd, 0x86dd, 0x0806, 0x88b5),
     ...([0x8100, 0x88a8, 0x9100] as const),
   );
   const octets = draw.of(

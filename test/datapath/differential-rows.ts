@@ -297,11 +297,8 @@ export const ROWS: readonly Row[] = [
   }),
   { table: "source", port: 3, prefix: "::/16" },
   attach(THIRD, {
-    sources: true,
-    tenantTunnels: "deny",
-    unknownUnicast: "drop",
-    dscp: "pipe",
-    routed: true,
+    ...{ sources: true, tenantTunnels: "deny", unknownUnicast: "drop", dscp: "pipe" },
+    ...{ routed: true, unknownNeighbours: "drop", mssClamp: true },
   }),
   attach(LAST, { bumPps: 1_000_000_000 }),
   {
@@ -351,11 +348,16 @@ export const PASSING_PLACES: readonly (Destination & Passing)[] = [
     ...somewhere({ kind: "group", target, mac: stationMac(target) }),
     ...{ isMoved: true, isOver: false },
   })),
+  ...[3, 4, 8].map((target) => ({
+    ...somewhere({ kind: "group", target, mac: stationMac(target) }),
+    ...{ isMoved: false, isOver: true },
+  })),
   ...[false, true].flatMap((isOver) => [
     { ...somewhere({ kind: "group", target: 1, byRouter: true }), isMoved: true, isOver },
     { ...somewhere({ kind: "group", target: 8, byRouter: true }), isMoved: true, isOver },
     { ...somewhere({ kind: "group", target: 2, byRouter: true }), isMoved: false, isOver },
     { ...somewhere({ kind: "port", target: 1, mac: PORTS[1] }), isMoved: false, isOver },
+    { ...somewhere({ kind: "port", target: 2, mac: PORTS[2] }), isMoved: false, isOver },
   ]),
 ];
 

@@ -97,7 +97,9 @@ const PROGRAMS = {
 } as const;
 
 /** Programs of stages.bpf.c. */
-type Stage = "refuse_ttl" | "refuse_route" | "refuse_blackhole" | "refuse_gateway" | "echo" | "mss";
+type Stage =
+  | ("refuse_ttl" | "refuse_route" | "refuse_blackhole" | "refuse_gateway" | "echo" | "mss")
+  | ("hand_over" | "hand_over_outer" | "tell_of");
 const isHook = (name: string): name is Hook => Object.hasOwn(PROGRAMS, name);
 
 const u32 = (value: number): Uint8Array => {
@@ -180,6 +182,7 @@ export class Rig {
     for (const socket of this.#sockets) socket.close();
     for (const link of this.#links) closeBpfFd(link);
     this.#ring?.close();
+    for (const object of this.#objects) object.close();
     execFileSync("umount", [this.#pins]);
     rmdirSync(this.#pins);
     execFileSync("ip", ["netns", "delete", this.#namespace]);
@@ -290,20 +293,7 @@ export class Rig {
 
   /** One frame through a program, as if received on `on`. Every verdict counted is in the answer. */
   run(hook: Hook | Stage, frame: Uint8Array, on: InterfaceName, gsoOctets = 0): Outcome {
-    return this.runLoaded(this.#program(hook), frame, on, gsoOctets);
-  }
-
-  /** A program of a test's own, which shares the maps; its fd. */
-  load(object: string, program: string): number {
-    const loaded = must(loadBpfObject(object, join(this.#pins, "maps")));
-    this.#objects.push(loaded);
-    const fd = loaded.programFds.get(program);
-    assert.ok(fd !== undefined);
-    return fd;
-  }
-
-  /** The same through a program that was loaded. */
-  runLoaded(fd: number, frame: Uint8Array, on: InterfaceName, gsoOctets = 0): Outcome {
+    const fd = this.#program(hook);
     const { action, octets } = must(
       this.inside(() => runProgram(fd, frame, this.ifindex(on), gsoOctets)),
     );

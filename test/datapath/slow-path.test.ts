@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { monotonicNs } from "../../src/io/clock.ts";
 import {
-  ATTACH_FLAG,
   BUCKET_SCOPE,
   INJECT_KIND,
   LAYOUTS,
@@ -12,7 +11,6 @@ import {
   TRAILER_MAGIC,
 } from "../../src/rows/abi.generated.ts";
 import { integerOf, octetsOf, pack } from "../../src/rows/pack.ts";
-import { compileProgram } from "./compile.ts";
 import { arp, ethernet, filler, hex, ip4, join, udp } from "./frame.ts";
 import { entropyOf, expected } from "./outer.ts";
 import {
@@ -41,10 +39,9 @@ const question = ethernet(
 );
 
 let rig: Rig;
-let program: number;
 before(() => {
   rig = new Rig("slow-path");
-  program = rig.load(compileProgram("punt"), "punt_all");
+  rig.addStages();
 });
 after(() => rig.close());
 beforeEach(() => {
@@ -63,7 +60,7 @@ function hears(heardUntilNs: bigint): void {
 }
 
 const punt = (octets: Uint8Array = frame, gsoOctets = 0): Outcome =>
-  rig.runLoaded(program, octets, "port1", gsoOctets);
+  rig.run("hand_over", octets, "port1", gsoOctets);
 
 describe("handed over", () => {
   test("a port's frame, behind all that is known of it", () => {
@@ -78,7 +75,7 @@ describe("handed over", () => {
   });
 
   test("a frame from the underlay with its outer headers, and where the inner one is", () => {
-    const { action, delta, octets } = rig.runLoaded(program, frame, "uplink");
+    const { action, delta, octets } = rig.run("hand_over_outer", frame, "uplink");
     assert.deepEqual({ action, delta }, { action: REDIRECT, delta: { punted: 1 } });
     const header = pack("puntHeader", {
       ...{ magic: TRAILER_MAGIC.PUNT_MAGIC, reason: PUNT_REASON.PUNT_TTL, peer: 7 },
@@ -110,7 +107,7 @@ describe("handed over", () => {
     rig.set("bucket", key, { spentUntilNs: monotonicNs() + 3_600_000_000_000n });
     const { action, delta } = punt();
     assert.deepEqual({ action, delta }, { action: DROP, delta: { "punt-limited": 1 } });
-    assert.deepEqual(rig.runLoaded(program, frame, "uplink").delta, { punted: 1 });
+    assert.deepEqual(rig.run("hand_over_outer", frame, "uplink").delta, { punted: 1 });
   });
 
   for (const [what, octets, gsoOctets, packets] of [
@@ -136,12 +133,11 @@ describe("handed over", () => {
 
 describe("told of", () => {
   beforeEach(() => {
-    rig.attach("port1", 1, { owner: OWNER, space: SPACE, flags: ATTACH_FLAG.ATTACH_DISCOVER });
     rig.events();
   });
 
   test("what shows an address, while the frame goes on as it was", () => {
-    const { action, delta, octets } = punt(question);
+    const { action, delta, octets } = rig.run("tell_of", question, "port1");
     assert.deepEqual({ action, delta }, { action: NEXT, delta: { delivered: 1, discovered: 1 } });
     assert.equal(hex(octets), hex(question));
     const [event, ...more] = rig.events();
@@ -153,11 +149,14 @@ describe("told of", () => {
 
   test("nothing, when nobody listens or the budget is spent", () => {
     hears(1n);
-    assert.deepEqual(punt(question).delta, { delivered: 1 });
+    assert.deepEqual(rig.run("tell_of", question, "port1").delta, { delivered: 1 });
     hears(FOR_EVER_NS);
     const key = pack("bucketKey", { scope: PUNT, id: OWNER });
     rig.set("bucket", key, { spentUntilNs: monotonicNs() + 3_600_000_000_000n });
-    assert.deepEqual(punt(question).delta, { delivered: 1, "punt-limited": 1 });
+    assert.deepEqual(rig.run("tell_of", question, "port1").delta, {
+      delivered: 1,
+      "punt-limited": 1,
+    });
     assert.deepEqual(rig.events(), []);
   });
 });
@@ -198,7 +197,7 @@ describe("from the agent", () => {
   test("in a port's name: to everybody but that port", () => {
     const heard = rig.listen("port1", "port2", "port3");
     const { delta } = inject(question, { kind: INJECT_KIND.INJECT_FROM_PORT, id: 1 });
-    assert.deepEqual(delta, { flooded: 1 });
+    assert.deepEqual(delta, { flooded: 1, "neighbour-miss": 1 });
     const { port1, port2 = [], port3 } = heard();
     assert.deepEqual([port1, port2.map(hex), port3], [[], [hex(question)], []]);
   });

@@ -5,6 +5,7 @@
  */
 #include "lib/echo.h"
 #include "lib/mss.h"
+#include "lib/punt.h"
 
 always_inline int begin(struct __sk_buff *skb, struct frame *f, struct attach_row **row)
 {
@@ -18,6 +19,7 @@ always_inline int begin(struct __sk_buff *skb, struct frame *f, struct attach_ro
 	f->port = (*row)->port;
 	f->network = (*row)->network;
 	f->space = (*row)->space;
+	f->owner = (*row)->owner;
 	f->traced = (*row)->flags & ATTACH_TRACE;
 	linearize(skb, sizeof(struct ethernet) + sizeof(struct ipv6) + TCP_OCTETS);
 	return guard(skb, f, *row, 0);
@@ -78,6 +80,38 @@ int mss(struct __sk_buff *skb)
 	if (begin(skb, &f, &row))
 		return WEFT_NEXT;
 	return clamp_mss(skb, &f, 1400);
+}
+
+SEC("tc")
+int hand_over(struct __sk_buff *skb)
+{
+	struct frame f = {};
+	struct attach_row *row;
+
+	if (begin(skb, &f, &row))
+		return WEFT_NEXT;
+	return punt(skb, &f, PUNT_FRAGMENT, 1400);
+}
+
+/* A tunnel packet of peer 7, of tenant 99, whose inner frame is at 50. */
+SEC("tc")
+int hand_over_outer(struct __sk_buff *skb)
+{
+	struct frame f = { .hook = HOOK_FROM_UNDERLAY, .octets = skb->len, .owner = 99, .peer = 7, .inner_at = 50 };
+
+	return punt(skb, &f, PUNT_TTL, 0);
+}
+
+SEC("tc")
+int tell_of(struct __sk_buff *skb)
+{
+	struct frame f = {};
+	struct attach_row *row;
+
+	if (begin(skb, &f, &row))
+		return WEFT_NEXT;
+	punt_sighting(skb, &f);
+	return leave(skb, &f, VERDICT_DELIVERED, WEFT_NEXT);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
