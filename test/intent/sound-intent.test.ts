@@ -197,3 +197,37 @@ test("step by step is as from the start", () => {
   const counts = JSON.stringify({ partly, partlyRouted, sound, unsound });
   assert.ok(partly > 100 && partlyRouted > 20 && sound > 100 && unsound > 100, counts);
 });
+
+test("a port that a route leads through is not changed by itself", () => {
+  const network = networkOf("a", 0, { clash: false, underlay: "ipv4" });
+  const second = networkOf("a", 1, { clash: false, underlay: "ipv4" });
+  const [, router] = routerOf("a", { mode: "irb: symmetric", via: 1 });
+  const alone: Named = ["a/r", router.replace(/, export: \[.*\]/, "")];
+  const port = (n: number, host: number): Named =>
+    portOf("a", n, { clash: false, network: 0, host });
+  const follower = new Follower();
+  const documents = new Map([
+    network,
+    second,
+    alone,
+    port(1, 1),
+    port(2, 2),
+    port(4, 1),
+    port(5, 2),
+  ]);
+  follower.follow(filesOf(documents));
+  // The same hosts take part all the time: 4 and 5 stay.
+  for (const [n, host, partly] of [
+    [2, 1, 1],
+    [1, 2, 1],
+    [3, 2, 2],
+  ] as const) {
+    documents.set(...port(n, host));
+    const files = filesOf(documents);
+    const got = follower.follow(files);
+    const { intent, findings } = compileIntent(files);
+    const want = compileHost(intent, "h1", got.ids);
+    assert.deepEqual([got.findings, got.rows], [findings, want.rows]);
+    assert.equal(follower.partly, partly, `port ${n} goes to h${host}`);
+  }
+});

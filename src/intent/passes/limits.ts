@@ -104,9 +104,8 @@ function countEntries(host: string, segments: readonly Segment[], vrfs: Overlay[
         for (const vtep of vtepsOf(member.host, family)) peers.add(vtep);
   }
   for (const vrf of vrfs.values())
-    if (vrf.hosts.has(host))
-      for (const { key, spec } of visitorsOf(vrf, vrfs))
-        if (key !== host) for (const vtep of spec.vteps) peers.add(vtep);
+    for (const { key, spec } of vrf.hosts.has(host) ? strangersTo(vrf, vrfs) : [])
+      if (key !== host) for (const vtep of spec.vteps) peers.add(vtep);
   entries.peers = peers.size;
   return entries;
 }
@@ -141,6 +140,13 @@ export function addEntries(
   for (const { ports } of membersByHost.values()) entries["MAC addresses"] += sign * ports.length;
 }
 
+/** Everybody who has to do with a router: who may send to its networks, and who is on them. */
+function strangersTo(vrf: Vrf, vrfs: Overlay["vrfs"]): readonly Host[] {
+  const segments = vrf.networks.flatMap(({ segment }) => segment ?? []);
+  const members = segments.flatMap(({ membersByHost }) => [...membersByHost.values()]);
+  return [...visitorsOf(vrf, vrfs), ...members.map(({ host }) => host)];
+}
+
 const networkKeysIn = ({ networks }: Vrf): readonly string[] =>
   networks.map(({ network }) => network.key);
 
@@ -159,6 +165,7 @@ export function addVrfEntries(
       if (!membersByHost.has(host.key)) entries.groups += sign * membersByHost.size;
   }
   if (!vrf.hosts.has(host.key)) return;
+  for (const segment of segments) addRoutedSegment(entries, host, { vrf, segment }, sign);
   const visitors = [...visitorsOf(vrf, vrfs)].length;
   const vteps = families.flatMap((family) => vtepsOf(host, family)).length;
   entries.admissions += sign * visitors * (families.length + segments.length);
@@ -168,6 +175,27 @@ export function addVrfEntries(
     entries.addresses += sign * ((network.spec.gateways?.length ?? 0) + addresses);
   entries.routes += sign * prefixesOf(vrf, vrfs).length;
   entries["address spaces"] += sign;
+}
+
+/** What a network has beyond its ports where it has a router: the MACs of gateway and routers, and its host without ports. */
+function addRoutedSegment(
+  entries: Entries,
+  host: Host,
+  { vrf, segment }: { readonly vrf: Vrf; readonly segment: Segment },
+  sign: 1 | -1,
+): void {
+  const { network, membersByHost } = segment;
+  const isMember = membersByHost.has(host.key);
+  if (!isMember && vrf.gatewayHost?.key !== host.key) return;
+  entries["MAC addresses"] += sign * (membersByHost.size + 2);
+  entries.groups += sign;
+  if (isMember) return;
+  const vteps = vtepsOf(host, network.spec.underlay).length;
+  entries.networks += sign;
+  entries.admissions += sign * membersByHost.size;
+  entries["incoming numbers"] += sign * (vteps * encapsulationsAt(network, host).length + 1);
+  entries["flood members"] += sign * membersByHost.size;
+  for (const { ports } of membersByHost.values()) entries["MAC addresses"] += sign * ports.length;
 }
 
 /** One list of one network holds REPLICAS_MAX: the ports of a host, or the peers of an encapsulation. */
