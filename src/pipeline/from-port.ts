@@ -1,13 +1,15 @@
 /**
- * What becomes of a frame that a workload sends: the twin of datapath/from-port.bpf.c, check by check in its order.
+ * What becomes of a frame that a workload sends: the twin of datapath/from-port.bpf.c and
+ * datapath/lib/departure.h, check by check in their order.
  * Leaves out: counters, a tag beside the frame, and what the kernel may refuse.
  */
 import { formatMac, isGroupMac } from "../base/mac.ts";
 import type { PuntReason } from "../rows/punt-reasons.ts";
 import { ETHER_TYPE, ETHERNET_OCTETS } from "../wire/ethernet.ts";
-import { IPV4_OCTETS } from "../wire/ipv4.ts";
+import { IP_PROTOCOL, IPV4_OCTETS } from "../wire/ipv4.ts";
 import { answerEcho, answerError } from "./answer.ts";
 import { type Departure, dropped, type Sound, type Tally, toGroup, toPort } from "./departure.ts";
+import { hear } from "./discover.ts";
 import { OUTER_TTL } from "./encapsulate.ts";
 import { type Station, standing } from "./fdb.ts";
 import { flood } from "./flood.ts";
@@ -38,8 +40,19 @@ export function depart(
   const flow = flowOf(frame, 0, tables.hashSeed);
   const trafficClass = row.dscp === "pipe" ? flow.trafficClass & 3 : flow.trafficClass;
   const sound = { ...sent, flow: { ...flow, trafficClass }, ttl: OUTER_TTL };
+  if (!isTalk(frame)) return direct(sound, nowSeconds);
+  const heard = hear(sent, nowSeconds);
+  if (heard.isAnswer) return also(dropped("punted"), heard.beside);
   const { departure, beside } = resolve(sent, nowSeconds);
-  return also(departure ?? direct(sound, nowSeconds), beside);
+  return also(departure ?? direct(sound, nowSeconds), { ...heard.beside, ...beside });
+}
+
+/** Of neighbours: ARP, or ICMPv6, whatever carries it. */
+function isTalk(frame: Frame): boolean {
+  const etherType = frame.u16(ETHERNET_OCTETS - 2);
+  if (etherType === ETHER_TYPE.ipv4) return frame.u8(ETHERNET_OCTETS + 9) === IP_PROTOCOL.icmpv6;
+  const isIcmp6 = frame.u8(ETHERNET_OCTETS + 6) === IP_PROTOCOL.icmpv6;
+  return etherType === ETHER_TYPE.arp || (etherType === ETHER_TYPE.ipv6 && isIcmp6);
 }
 
 /** `more` is counted beside it too. */

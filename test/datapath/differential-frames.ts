@@ -45,29 +45,34 @@ import type { Peer } from "./outer.ts";
 import { type Hook, LOCAL, NETWORK, NEXT_HOP, OTHER_NETWORK, PEERS, PORTS, UPLINK } from "./rig.ts";
 
 export interface Packet {
-  readonly hook: Exclude<Hook, "sweep">;
+  readonly hook: Exclude<Hook, "slow" | "sweep">;
   readonly on: Sender["interface"] | "uplink";
   readonly frame: Uint8Array;
   /** 0: one packet; else an aggregate. */
   readonly gsoOctets: number;
+  /** The agent does not listen to what is for him. */
+  readonly isUnheard: boolean;
 }
 
 const BROADCAST = "ff:ff:ff:ff:ff:ff";
 const NOBODY = "02:00:00:00:09:09";
 
 export function packetOf(draw: Draw): Packet {
-  if (draw.once(100))
-    return { hook: "idle", on: "uplink", frame: sentFrame(draw, SENDERS[0]), gsoOctets: 0 };
+  const isUnheard = draw.once(6);
+  if (draw.once(100)) {
+    const frame = sentFrame(draw, SENDERS[0]);
+    return { hook: "idle", on: "uplink", frame, gsoOctets: 0, isUnheard };
+  }
   if (draw.once(2)) {
     const frame = bent(draw, tunnelFrame(draw));
-    return { hook: "uplink", on: "uplink", frame, gsoOctets: draw.once(60) ? 600 : 0 };
+    return { hook: "uplink", on: "uplink", frame, gsoOctets: draw.once(60) ? 600 : 0, isUnheard };
   }
   const [first, second, third, fourth] = SENDERS;
   const sender = draw.of(first, first, first, first, second, third, fourth);
   const frame = bent(draw, sentFrame(draw, sender));
   const gsoOctets = draw.once(30) ? draw.of(1, 100, 1300, 1360, 1500) : 0;
   const on = draw.once(100) ? "uplink" : sender.interface;
-  return { hook: "port", on, frame, gsoOctets };
+  return { hook: "port", on, frame, gsoOctets, isUnheard };
 }
 
 /** A few octets among the headers changed, the end cut off, or neither. */
@@ -333,6 +338,19 @@ const option = (draw: Draw, mac: string): Uint8Array =>
 
 // From the underlay.
 
+const askedInside4 = (draw: Draw): Uint8Array =>
+  arp({
+    ...{ operation: draw.mostly(4, 1, 2), senderMac: PEERS[0].mac, sender: "10.1.0.9" },
+    target: draw.of("10.1.0.254", "10.1.1.254", "10.1.0.3"),
+  });
+
+const askedInside6 = (draw: Draw): Uint8Array =>
+  icmp6(
+    { from: "fd00::9", to: "fd00::fe" },
+    draw.mostly(4, 135, 136),
+    join(u32(0), ip(draw.of("fd00::fe", "fd00:1::fe", "fd00::3"))),
+  );
+
 function innerFrame(draw: Draw, network: number): Uint8Array {
   const receivers = SENDERS.filter((sender) => sender.network === network);
   const receiver = receivers[draw.below(receivers.length)] ?? SENDERS[0];
@@ -389,12 +407,14 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
       : type === 0x86dd
         ? ip6(
             {
-              ...{ from: "fd00::9", to: somewhere6(draw), next: 17, class: tos },
-              ...{ label: draw.below(99), hops: ttlOf(draw) },
+              ...{ from: "fd00::9", to: somewhere6(draw), class: tos },
+              ...{ next: draw.mostly(3, 17, 58), label: draw.below(99), hops: ttlOf(draw) },
             },
-            body,
+            draw.once(2) ? body : askedInside6(draw),
           )
-        : body;
+        : type === 0x0806
+          ? askedInside4(draw)
+          : body;
   const frame = ethernet({ to, from }, type, whole);
   return draw.once(16) ? frame.slice(0, draw.of(0, 13, 14, 15, 33, 53)) : frame;
 }

@@ -115,7 +115,7 @@ interface Source {
 /** Where the port's frames come in; else why none can be traced. */
 function sourceOf(world: World, from: TraceEnd): Source | string {
   if (from.port === null) return `no port has ${formatIp(from.address)}`;
-  const host = world.hosts.get(from.host ?? "");
+  const host = world.hostOf(from.host ?? "");
   if (!host) return `${from.host} is not programmed by weft: what ${from.port} sends is its own`;
   for (const row of host.portsById.values())
     if (`${row.tenant}/${row.name}` === from.port)

@@ -107,7 +107,7 @@ export function walk(world: World, sending: Sending, aim: Aim): Walk {
     if (next.to === "agent")
       return { steps, end: { at: "agent", host: host.name, reason: next.reason } };
     const name = hostOfPeer(world, next, aim);
-    const there = world.hosts.get(name ?? "");
+    const there = world.hostOf(name ?? "");
     if (!there) return { steps, end: { at: "foreign", host: name ?? next.peer.remote } };
     if (steps.length === STEPS_MAX) return { steps, end: { at: "loop" } };
     host = there;

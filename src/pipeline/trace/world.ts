@@ -4,14 +4,6 @@ import type { Way } from "../host-tables.ts";
 import { type PortTables, portTablesOf } from "../port-tables.ts";
 import { type UnderlayTables, underlayTablesOf } from "../underlay-tables.ts";
 
-/** A host as it was declared. */
-export interface DeclaredHost {
-  readonly name: string;
-  readonly vteps: readonly string[];
-  /** Null: not weft's to program. */
-  readonly rows: readonly Row[] | null;
-}
-
 export interface TraceHost {
   readonly name: string;
   readonly ports: PortTables;
@@ -21,27 +13,35 @@ export interface TraceHost {
 }
 
 export interface World {
-  /** Those that weft programs. */
-  readonly hosts: ReadonlyMap<string, TraceHost>;
+  /** Null: not weft's to program. */
+  hostOf(name: string): TraceHost | null;
   /** Of all hosts, by tunnel address. */
   readonly namesByVtep: ReadonlyMap<string, string>;
 }
 
-export function worldOf(declared: readonly DeclaredHost[]): World {
+/** `rowsOf` is asked only for hosts that frames come to, once each; null: not weft's to program. */
+export function worldOf(
+  namesByVtep: ReadonlyMap<string, string>,
+  rowsOf: (name: string) => readonly Row[] | null,
+): World {
+  const hosts = new Map<string, TraceHost | null>();
   return {
-    hosts: new Map(
-      declared.flatMap(({ name, rows }) => (rows ? [[name, hostOf(name, rows)] as const] : [])),
-    ),
-    namesByVtep: new Map(
-      declared.flatMap(({ name, vteps }) => vteps.map((vtep) => [vtep, name] as const)),
-    ),
+    namesByVtep,
+    hostOf: (name: string): TraceHost | null => {
+      const known = hosts.get(name);
+      if (known !== undefined) return known;
+      const rows = rowsOf(name);
+      const host = rows && compiledHost(name, rows);
+      hosts.set(name, host);
+      return host;
+    },
   };
 }
 
 /** Which way a host's kernel goes to a peer, no row says: one that is up, over addresses that do not matter. */
 const SOME_WAY: Way = { sourceMac: "00:00:00:00:00:00", mac: "00:00:00:00:00:00", isFresh: true };
 
-function hostOf(name: string, rows: readonly Row[]): TraceHost {
+function compiledHost(name: string, rows: readonly Row[]): TraceHost {
   const ways = new Map<string, readonly Way[]>();
   const portsById = new Map<number, PortRow>();
   const uplinks: UplinkRow[] = [];
