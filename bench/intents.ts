@@ -58,29 +58,34 @@ export const routedIntent = (bed: Bed, { encapsulation, irb, prefixes }: Routing
     ...sides.map((side) => port(bed, side, `side-${side}`)),
   ]);
 
-/** One network with a workload on the first host and very many endpoints on the second, which is not ours. */
-export const crowdedIntent = (bed: Bed, endpoints: number): string =>
-  textOf([
-    ...fabric(bed, "vxlan", [2]),
-    network("crowd", { subnets: ["10.0.0.0/8"], encapsulations: ["vxlan"], vni: VNI }),
-    port(bed, 1, "crowd"),
-    ...Array.from({ length: endpoints }, (_, i) => ({
-      kind: "Port",
-      metadata: { name: `e${i}`, tenant: TENANT },
-      spec: {
-        network: "crowd",
-        host: "h2",
-        mac: `02:01:${octetsOf(i)
-          .map((octet) => octet.toString(16).padStart(2, "0"))
-          .join(":")}`,
-        addresses: [`10.${octetsOf(i).slice(1).join(".")}`],
-      },
-    })),
-  ]);
+/** Endpoints of one crowded network on one host: fewer than a flood list holds. */
+const CROWD = 500;
 
-/** Four of them, beyond the addresses of workloads. */
-const octetsOf = (i: number): readonly number[] =>
-  [24, 16, 8, 0].map((shift) => ((i + 2 ** 18) >>> shift) & 255);
+export const crowdsOf = (endpoints: number): number => Math.ceil(endpoints / CROWD);
+/** The first host's interface on a crowded network. */
+export const crowdInterface = (crowd: number): string => `crowd-${crowd}`;
+
+/** Very many endpoints on the second host, which is not ours, in networks that the first host has a port on, too. */
+export function crowdedIntent(bed: Bed, endpoints: number): string {
+  const documents = [...fabric(bed, "vxlan", [2])];
+  for (let crowd = 0; crowd < crowdsOf(endpoints); crowd++) {
+    const name = `crowd-${crowd}`;
+    const member = (i: number, where: object): object => ({
+      kind: "Port",
+      metadata: { name: `${name}-${i}`, tenant: TENANT },
+      spec: { network: name, mac: `02:01:00:00:${hex(i >>> 8)}:${hex(i & 255)}`, ...where },
+    });
+    documents.push(
+      network(name, { encapsulations: ["vxlan"], vni: VNI + crowd }),
+      member(0, { host: "h1", interface: crowdInterface(crowd), attachment: "veth" }),
+    );
+    const size = Math.min(CROWD, endpoints - crowd * CROWD);
+    for (let i = 1; i <= size; i++) documents.push(member(i, { host: "h2" }));
+  }
+  return textOf(documents);
+}
+
+const hex = (octet: number): string => octet.toString(16).padStart(2, "0");
 
 function fabric(
   bed: Bed,

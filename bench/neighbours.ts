@@ -6,7 +6,7 @@ import { sleepMs } from "../src/io/clock.ts";
 import { Agents } from "./agents.ts";
 import { type Bed, hostOf, ip, namespaceFile, uplinkAddress } from "./bed.ts";
 import { type Asked, onBed } from "./comparison.ts";
-import { crowdedIntent } from "./intents.ts";
+import { crowdedIntent, crowdInterface, crowdsOf } from "./intents.ts";
 import type { NeighbourFigures } from "./neighbour-figures.ts";
 import { run } from "./program.ts";
 
@@ -27,6 +27,7 @@ export const measureNeighbours = (asked: NeighboursAsked): Promise<NeighbourFigu
   onBed({ ...asked, routed: false }, async (bed) => {
     const agents = new Agents("neighbours");
     try {
+      await addInterfaces(bed, crowdsOf(asked.endpoints));
       await agents.start(bed, crowdedIntent(bed, asked.endpoints), { on: [1], options: PATIENCE });
       await sleepMs(SETTLE_MS);
       const loaded = (await agents.writesOf(bed, 1)).set;
@@ -41,6 +42,13 @@ export const measureNeighbours = (asked: NeighboursAsked): Promise<NeighbourFigu
       await agents.stop(bed);
     }
   });
+
+/** The far ends stay where they are: nobody speaks there. */
+const addInterfaces = (bed: Bed, count: number): Promise<void> =>
+  ip(
+    hostOf(bed, 1),
+    Array.from({ length: count }, (_, crowd) => `link add name ${crowdInterface(crowd)} type veth`),
+  );
 
 async function writtenDuring(agents: Agents, bed: Bed, what: () => Promise<void>): Promise<number> {
   const before = await agents.writesOf(bed, 1);

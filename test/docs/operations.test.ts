@@ -34,6 +34,7 @@ const PLACES = [
   "from the underlay",
   "from a port and from the underlay",
   "at the idle vxlan device",
+  "from the slow path",
 ];
 
 const read = (file: string): string => readFileSync(file, "utf8");

@@ -108,7 +108,16 @@ describe("routed networks", () => {
         assert.deepEqual(traceroute(`${tenant}/${from}`, addressOf(to, family)), hops);
       });
       test(`mtr says the same of ${tenant} ${from} to ${to}, ${family}`, () => {
-        const words = ["--report", "--json", "--no-dns", "--report-cycles", "2", "--gracetime", "1", "--interval"];
+        const words = [
+          "--report",
+          "--json",
+          "--no-dns",
+          "--report-cycles",
+          "2",
+          "--gracetime",
+          "1",
+          "--interval",
+        ];
         const done = lab.exec(`${tenant}/${from}`, "mtr", ...words, "0.2", addressOf(to, family));
         assert.equal(done.exit, 0, done.err);
         const { report } = JSON.parse(done.out);
