@@ -3,7 +3,9 @@
  *
  *     w1 [eth0]──[port] h1 [uplink]──[uplink] h2 [port]──[eth0] w2
  *
- * One bed serves every contender in turn; `restore` brings it back to the state in which it was built.
+ * Bridged, the workloads share a subnet and know each other's MAC. Routed, each has a subnet of its own and finds the
+ * other by its gateway. One bed serves every contender in turn; `restore` brings it back to the state in which it was
+ * built.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,8 +19,14 @@ export const sides: readonly Side[] = SIDES;
 export const other = (side: Side): Side => (side === 1 ? 2 : 1);
 
 export const workloadMac = (side: Side): string => `02:00:00:00:01:0${side}`;
-export const workloadAddress = (side: Side): string => `10.1.0.${side}`;
+export const workloadAddress = ({ routed }: Bed, side: Side): string =>
+  routed ? `172.16.${side}.1` : `10.1.0.${side}`;
+/** Of a routed bed. */
+export const subnetOf = (side: Side): string => `172.16.${side}.0/24`;
+export const gatewayAddress = (side: Side): string => `172.16.${side}.254`;
 export const uplinkAddress = (side: Side): string => `192.0.2.${side}`;
+/** What the second workload of a routed bed takes for its own, beside its address: where many routes lead. */
+export const BEHIND = "10.0.0.0/8";
 
 /** contracts: what "offload off" means. */
 const UPLINK_OFFLOADS = [
@@ -55,6 +63,8 @@ export interface Bed {
   readonly mtu: number;
   /** Whether uplinks merge what they receive, as NICs do. */
   readonly gro: boolean;
+  /** Whether the workloads are in two subnets. */
+  readonly routed: boolean;
   /** Everything that is no namespace: state of agents, and a bpffs under `bpf`. */
   readonly directory: string;
   /** Aborted when the bench is to stop. */
@@ -79,20 +89,14 @@ export async function build(bed: Bed): Promise<void> {
   for (const namespace of namespacesOf(bed)) {
     await run(["ip", "netns", "add", namespace]);
     await ip(namespace, ["link set lo up"]);
-    const settings = [
+    await set(namespace, [
       "bridge/bridge-nf-call-iptables 0",
       "bridge/bridge-nf-call-ip6tables 0",
       "bridge/bridge-nf-call-arptables 0",
       // No chatter of the namespaces themselves on the paths that are measured.
       "ipv6/conf/all/disable_ipv6 1",
       "ipv6/conf/default/disable_ipv6 1",
-    ];
-    // A setting that the kernel does not have (no br_netfilter) is off.
-    const script =
-      'while read -r name value; do f=/proc/sys/net/$name; [ ! -e "$f" ] || echo "$value" >"$f"; done';
-    await run(["nsenter", `--net=${namespaceFile(namespace)}`, "sh", "-c", script], {
-      input: `${settings.join("\n")}\n`,
-    });
+    ]);
   }
   const [h1, h2] = [hostOf(bed, 1), hostOf(bed, 2)];
   await ip(h1, [
@@ -106,23 +110,28 @@ export async function build(bed: Bed): Promise<void> {
       "link set port up",
       "link set uplink up",
     ]);
-    const there = other(side);
     await ip(workload, [
-      `address add ${workloadAddress(side)}/24 dev eth0`,
-      `link set eth0 up`,
-      `neighbour replace ${workloadAddress(there)} lladdr ${workloadMac(there)} nud permanent dev eth0`,
+      `address add ${workloadAddress(bed, side)}/24 dev eth0`,
+      "link set eth0 up",
+      bed.routed
+        ? `route add default via ${gatewayAddress(side)}`
+        : `neighbour replace ${workloadAddress(bed, other(side))} lladdr ${workloadMac(other(side))} nud permanent dev eth0`,
     ]);
   }
+  if (bed.routed) await ip(workloadOf(bed, 2), [`route add local ${BEHIND} dev lo`]);
   for (const side of sides) await offload(hostOf(bed, side), "uplink", UPLINK_GRO, bed.gro);
   const pins = bpffsOf(bed);
   mkdirSync(pins);
   await run(["mount", "-t", "bpf", "bpf", pins]);
 }
 
-export const newBed = ({ mtu, gro, signal }: Pick<Bed, "mtu" | "gro" | "signal">): Bed => ({
+export type BedShape = Pick<Bed, "mtu" | "gro" | "routed" | "signal">;
+
+export const newBed = ({ mtu, gro, routed, signal }: BedShape): Bed => ({
   prefix: `weft-t-bench-${process.pid}`,
   mtu,
   gro,
+  routed,
   directory: mkdtempSync(join(tmpdir(), `weft-bench-${process.pid}-`)),
   signal,
 });
@@ -149,6 +158,11 @@ export async function restore(bed: Bed): Promise<void> {
       ["port", "uplink"].map((name) => `link set ${name} nomaster mtu ${bed.mtu} arp on up`),
     );
     await offload(workloadOf(bed, side), "eth0", WORKLOAD_OFFLOADS, true);
+    if (bed.routed) {
+      await setForwarding(bed, side, false);
+      await ip(host, ["address flush dev port", "route flush proto boot"]);
+      await ip(workloadOf(bed, side), ["neighbour flush nud all dev eth0"]);
+    }
   }
   await setUplinkOffload(bed, true);
   await setWorkloadMtu(bed, bed.mtu);
@@ -157,6 +171,18 @@ export async function restore(bed: Bed): Promise<void> {
 async function linksOf(namespace: string): Promise<readonly string[]> {
   const links: unknown = JSON.parse(await run(["ip", "-n", namespace, "-j", "link"]));
   return Array.isArray(links) ? links.map((link) => String(link.ifname)) : [];
+}
+
+export const setForwarding = (bed: Bed, side: Side, on: boolean): Promise<void> =>
+  set(hostOf(bed, side), [`ipv4/ip_forward ${on ? 1 : 0}`]);
+
+/** Settings below /proc/sys/net of `namespace`: "name value". One that the kernel does not have (no br_netfilter) is off. */
+async function set(namespace: string, settings: readonly string[]): Promise<void> {
+  const script =
+    'while read -r name value; do f=/proc/sys/net/$name; [ ! -e "$f" ] || echo "$value" >"$f"; done';
+  await run(["nsenter", `--net=${namespaceFile(namespace)}`, "sh", "-c", script], {
+    input: `${settings.join("\n")}\n`,
+  });
 }
 
 export async function setWorkloadMtu(bed: Bed, mtu: number): Promise<void> {
@@ -183,8 +209,18 @@ export const reaches = (bed: Bed, withinSeconds: number): Promise<boolean> =>
   succeeds([
     "nsenter",
     `--net=${namespaceFile(workloadOf(bed, 1))}`,
-    ...["ping", "-n", "-q", "-c", "1", "-W", `${withinSeconds}`, workloadAddress(2)],
+    ...["ping", "-n", "-q", "-c", "1", "-W", `${withinSeconds}`, workloadAddress(bed, 2)],
   ]);
+
+/** Whom the first workload addresses its frames to: the other, or its gateway, which it has spoken to. */
+export async function nextHopMac(bed: Bed): Promise<string> {
+  if (!bed.routed) return workloadMac(2);
+  const asked = ["neighbour", "show", gatewayAddress(1), "dev", "eth0"];
+  const text = await run(["ip", "-n", workloadOf(bed, 1), "-j", ...asked]);
+  const [, mac] = /"lladdr":\s*"([0-9a-f:]{17})"/.exec(text) ?? [];
+  if (mac === undefined) throw new Error(`the first workload does not know its gateway: ${text}`);
+  return mac;
+}
 
 export interface Sent {
   readonly packets: number;

@@ -2,8 +2,6 @@
  * From samples to figures: medians of paired comparisons with their spread, the noise floor, the goals.
  * Pure; leaves out how a sample was taken (measure.ts).
  */
-import { BASELINE, FLOOR, KERNEL } from "./names.ts";
-
 export const metrics = [
   { name: "packets", title: "small packets received", unit: "kpps", compare: "ratio" },
   { name: "tcp", title: "TCP, one stream, one CPU", unit: "Gbit/s", compare: "ratio" },
@@ -30,6 +28,9 @@ export const ROUNDS_MIN = 9;
 /** A run in which two equal things differ by more is void. */
 export const FLOOR_MAX = 0.05;
 
+/** Void: two equal things came out unequal. Trial: too few rounds to say anything. */
+export type Outcome = "sound" | "trial" | "void";
+
 export interface Goal {
   readonly metric: MetricName;
   readonly against: string;
@@ -37,17 +38,19 @@ export interface Goal {
   readonly value: number;
 }
 
-/** For every weft contender. */
-export const goals: readonly Goal[] = [
-  { metric: "packets", against: BASELINE, bound: "at least", value: 1.15 },
-  { metric: "packets", against: KERNEL, bound: "at least", value: 1.7 },
-  { metric: "tcp", against: BASELINE, bound: "at least", value: 0.95 },
-  { metric: "tcp", against: KERNEL, bound: "at least", value: 1.2 },
-  { metric: "tcpSegmented", against: BASELINE, bound: "at least", value: 0.95 },
-  { metric: "tcpSegmented", against: KERNEL, bound: "at least", value: 1.2 },
-  { metric: "rttP50", against: BASELINE, bound: "at most", value: 0 },
-  { metric: "rttP99", against: BASELINE, bound: "at most", value: 10 },
-];
+/** What the contenders of one bench are held against. */
+export interface Standard {
+  /** What is measured: "datapath". */
+  readonly title: string;
+  /** The contender that all others are measured against. */
+  readonly baseline: string;
+  /** The same once more: how far apart two equal things come out. */
+  readonly floor: string;
+  /** What the kernel offers for the same purpose. */
+  readonly kernel: string;
+  /** For every weft contender. */
+  readonly goals: readonly Goal[];
+}
 
 export interface Judged extends Goal {
   readonly contender: string;
@@ -109,17 +112,25 @@ export interface FloorReading {
   readonly off: boolean;
 }
 
-/** Bridge against bridge, for every metric that is a ratio. */
-export function floorOf(rounds: readonly Round[]): readonly FloorReading[] {
+/** The baseline against itself, for every metric that is a ratio. */
+export function floorOf(rounds: readonly Round[], standard: Standard): readonly FloorReading[] {
   return metrics.flatMap(({ name, compare }) => {
-    const figure = compare === "ratio" ? paired(rounds, name, FLOOR, BASELINE) : null;
+    const figure =
+      compare === "ratio" ? paired(rounds, name, standard.floor, standard.baseline) : null;
     if (!figure) return [];
-    return [{ metric: name, figure, off: Math.abs(figure.median - 1) > FLOOR_MAX }];
+    return [{ metric: name, figure, off: isOff(figure) }];
   });
 }
 
+/** Of a ratio of equal things. */
+export const isOff = ({ median }: Figure): boolean => Math.abs(median - 1) > FLOOR_MAX;
+
 /** Every goal for every contender that has one and was measured. */
-export function judge(rounds: readonly Round[], contenders: readonly string[]): readonly Judged[] {
+export function judge(
+  rounds: readonly Round[],
+  contenders: readonly string[],
+  { goals }: Standard,
+): readonly Judged[] {
   return contenders
     .filter((contender) => contender.startsWith("weft-"))
     .flatMap((contender) =>

@@ -2,6 +2,7 @@
 import {
   type Bed,
   namespaceFile,
+  nextHopMac,
   programFile,
   reaches,
   restore,
@@ -62,7 +63,7 @@ async function upAndDown<T>(bed: Bed, contender: Contender, what: () => Promise<
 }
 
 async function measureUp(bed: Bed, contender: Contender): Promise<Sample> {
-  const packets = await measureRate(bed, contender);
+  const packets = await measureRate(bed, contender, null);
   const trips = await measureRoundTrips(bed);
   const tcp = await measureStream(bed);
   await setUplinkOffload(bed, false);
@@ -81,11 +82,25 @@ async function carries(bed: Bed): Promise<boolean> {
 
 const inNamespace = (bed: Bed, side: 1 | 2): string => namespaceFile(workloadOf(bed, side));
 
-/** Thousands of packets a second; throws if what crossed the wire was not what this contender sends. */
-async function measureRate(bed: Bed, contender: Contender): Promise<number> {
+/** Addresses that packets are sent to, each as often as any other: `first`, and every `step`th after it. */
+export interface Destinations {
+  readonly first: string;
+  readonly step: number;
+  readonly count: number;
+}
+
+/**
+ * Thousands of packets a second, to the second workload's address or to many behind it; throws if what crossed the wire
+ * was not what this contender sends.
+ */
+export async function measureRate(
+  bed: Bed,
+  contender: Contender,
+  to: Destinations | null,
+): Promise<number> {
   for (const burst of BURSTS) {
     const before = await sentOnWire(bed);
-    const answer = await rate(bed, RATE_MS, burst);
+    const answer = await rate(bed, RATE_MS, burst, to);
     const after = await sentOnWire(bed);
     const octets = (after.octets - before.octets) / (after.packets - before.packets);
     const expected = FRAME_OCTETS + contender.overheadOctets;
@@ -100,19 +115,25 @@ async function measureRate(bed: Bed, contender: Contender): Promise<number> {
 }
 
 /** Small packets from the first workload to the second, for so long: what rate.c prints. */
-export const rate = (bed: Bed, ms: number, burst: number): Promise<Numbers> =>
+export const rate = async (
+  bed: Bed,
+  ms: number,
+  burst: number,
+  to: Destinations | null,
+): Promise<Numbers> =>
   numbersOf(bed, [
     programFile("rate"),
-    ...[inNamespace(bed, 1), workloadMac(1), workloadAddress(1)],
-    ...[inNamespace(bed, 2), workloadMac(2), workloadAddress(2)],
+    ...[inNamespace(bed, 1), workloadMac(1), workloadAddress(bed, 1)],
+    ...[inNamespace(bed, 2), await nextHopMac(bed), to?.first ?? workloadAddress(bed, 2)],
     ...[`${CPU}`, `${ms}`, `${burst}`],
+    ...(to ? [`${to.step}`, `${to.count}`] : []),
   ]);
 
 /** One TCP stream for so long: what stream.c prints. */
 export const stream = (bed: Bed, ms: number): Promise<Numbers> =>
   numbersOf(bed, [
     programFile("stream"),
-    ...[inNamespace(bed, 1), inNamespace(bed, 2), workloadAddress(2)],
+    ...[inNamespace(bed, 1), inNamespace(bed, 2), workloadAddress(bed, 2)],
     ...[`${CPU}`, `${ms}`],
   ]);
 
@@ -127,7 +148,7 @@ async function measureStream(bed: Bed): Promise<number> {
 async function measureRoundTrips(bed: Bed): Promise<{ p50: number; p99: number }> {
   const trips = await numbersOf(bed, [
     programFile("echo"),
-    ...[inNamespace(bed, 1), inNamespace(bed, 2), workloadAddress(2)],
+    ...[inNamespace(bed, 1), inNamespace(bed, 2), workloadAddress(bed, 2)],
     ...[`${CPU}`, `${CPU}`, `${ROUND_TRIPS}`],
   ]);
   if (trips("lost") > ROUND_TRIPS * LOSS_MAX) throw new Error(`${trips("lost")} answers lost`);

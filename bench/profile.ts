@@ -32,7 +32,7 @@ const loads: readonly Load[] = [
   {
     name: "small packets",
     unit: "packet",
-    run: async (bed) => 1e9 / (await rate(bed, LOAD_MS, BURST))("medianPps"),
+    run: async (bed) => 1e9 / (await rate(bed, LOAD_MS, BURST, null))("medianPps"),
   },
   { name: "TCP", unit: "64 KiB", run: chunkNs },
   {

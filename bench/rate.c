@@ -2,7 +2,11 @@
 /*
  * The rate at which small packets arrive when none is to be lost.
  *
- *     rate TX_NETNS TX_MAC TX_ADDRESS RX_NETNS RX_MAC RX_ADDRESS CPU MS BURST
+ *     rate TX_NETNS TX_MAC TX_ADDRESS RX_NETNS RX_MAC RX_ADDRESS CPU MS BURST [STEP COUNT]
+ *
+ * Packets are addressed to RX_MAC, the receiver's or a router's, and to RX_ADDRESS; with STEP and COUNT each to one of
+ * COUNT addresses, RX_ADDRESS and every STEPth after it, drawn anew for each packet and equally likely. The receiver
+ * then takes what comes for any address that its namespace calls its own.
  *
  * Generator and receiver are one thread with a socket in each namespace: it sends BURST packets, then reads as many.
  * The last packet of a burst has either arrived when its send returns, for a veth hands over in softirq on the sender's
@@ -76,8 +80,36 @@ static struct frame frame_of(char **mac_and_address_tx, char **mac_and_address_r
 	return frame;
 }
 
-/* `burst` messages of `octets` each, one after the other in `from`, or all the same when `step` is zero. */
-static struct mmsghdr *messages_of(unsigned int burst, void *from, size_t octets, size_t step)
+struct destinations {
+	uint32_t first;
+	uint32_t step;
+	uint32_t count;
+};
+
+/* xorshift (Marsaglia 2003): what is drawn must cost next to nothing, and the same for all. */
+static uint32_t draw(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (uint32_t)(*state >> 32);
+}
+
+/* Each frame to another of the destinations. */
+static void scatter(struct frame *frames, unsigned int burst, const struct destinations *to, uint64_t *state)
+{
+	for (unsigned int i = 0; i < burst; i++) {
+		uint32_t k = (uint32_t)((uint64_t)draw(state) * to->count >> 32);
+		struct frame *frame = &frames[i];
+
+		frame->ip.daddr = htonl(to->first + k * to->step);
+		frame->ip.check = 0;
+		frame->ip.check = ip_checksum(frame->ip);
+	}
+}
+
+/* `burst` messages of `octets` each, one after the other in `from`. */
+static struct mmsghdr *messages_of(unsigned int burst, void *from, size_t octets)
 {
 	struct mmsghdr *messages = calloc(burst, sizeof *messages);
 	struct iovec *vectors = calloc(burst, sizeof *vectors);
@@ -85,7 +117,7 @@ static struct mmsghdr *messages_of(unsigned int burst, void *from, size_t octets
 	if (!messages || !vectors)
 		die("calloc");
 	for (unsigned int i = 0; i < burst; i++) {
-		vectors[i] = (struct iovec){(char *)from + i * step, octets};
+		vectors[i] = (struct iovec){(char *)from + i * octets, octets};
 		messages[i].msg_hdr.msg_iov = &vectors[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
 	}
@@ -145,21 +177,27 @@ static int open_generator(const char *netns, unsigned int cpu)
 int main(int argc, char **argv)
 {
 	static char inbox[BURST_MAX][PAYLOAD_OCTETS];
+	static struct frame outbox[BURST_MAX];
 	static uint64_t slices[SLICES_MAX];
-	uint64_t measure_ns, start, slice_start, now, sent = 0, received = 0, in_slice = 0;
+	uint64_t measure_ns, start, slice_start, now, sent = 0, received = 0, in_slice = 0, chance = 0x9e3779b97f4a7c15ull;
 	unsigned int cpu, burst, count = 0;
 	struct sockaddr_in address;
+	struct destinations to = {0};
 	struct mmsghdr *out, *in;
-	struct frame frame;
 	int tx, rx, measuring = 0;
 
-	if (argc != 10) {
-		fprintf(stderr, "usage: rate TX_NETNS TX_MAC TX_ADDRESS RX_NETNS RX_MAC RX_ADDRESS CPU MS BURST\n");
+	if (argc != 10 && argc != 12) {
+		fprintf(stderr,
+			"usage: rate TX_NETNS TX_MAC TX_ADDRESS RX_NETNS RX_MAC RX_ADDRESS CPU MS BURST [STEP COUNT]\n");
 		return 2;
 	}
 	die_with_parent();
-	frame = frame_of(argv + 2, argv + 5);
 	address = address_of(argv[6]);
+	if (argc == 12) {
+		to = (struct destinations){ntohl(address.sin_addr.s_addr), (uint32_t)number(argv[10]),
+					   (uint32_t)number(argv[11])};
+		address.sin_addr.s_addr = htonl(INADDR_ANY);
+	}
 	cpu = (unsigned int)number(argv[7]);
 	measure_ns = number(argv[8]) * 1000000;
 	burst = (unsigned int)number(argv[9]);
@@ -167,16 +205,21 @@ int main(int argc, char **argv)
 		fprintf(stderr, "BURST is 1 to %d\n", BURST_MAX);
 		return 2;
 	}
-	out = messages_of(burst, &frame, sizeof frame, 0);
-	in = messages_of(burst, inbox, sizeof inbox[0], sizeof inbox[0]);
+	for (unsigned int i = 0; i < burst; i++)
+		outbox[i] = frame_of(argv + 2, argv + 5);
+	out = messages_of(burst, outbox, sizeof outbox[0]);
+	in = messages_of(burst, inbox, sizeof inbox[0]);
 	rx = open_receiver(argv[4], &address, cpu);
 	tx = open_generator(argv[1], cpu);
 
 	start = slice_start = now_ns();
 	for (;;) {
-		int some = sendmmsg(tx, out, burst, 0);
 		unsigned int arrived;
+		int some;
 
+		if (to.count)
+			scatter(outbox, burst, &to, &chance);
+		some = sendmmsg(tx, out, burst, 0);
 		if (some < 0 && errno != ENOBUFS)
 			die("sendmmsg");
 		arrived = receive(rx, in, some > 0 ? (unsigned int)some : 0);

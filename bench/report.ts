@@ -10,13 +10,15 @@ import {
   judge,
   type Metric,
   metrics,
+  type Outcome,
   paired,
   ROUNDS_MIN,
   type Round,
+  type Standard,
 } from "./figures.ts";
-import { BASELINE, KERNEL } from "./names.ts";
 
 export interface Run {
+  readonly standard: Standard;
   /** UTC, RFC 3339. */
   readonly at: string;
   readonly command: string;
@@ -30,26 +32,24 @@ export interface Run {
   readonly rounds: readonly Round[];
 }
 
-export type Outcome = "sound" | "trial" | "void";
-
-/** Void: two equal things came out unequal. Trial: too few rounds to say anything. */
-export function outcomeOf(rounds: readonly Round[]): Outcome {
-  if (floorOf(rounds).some(({ off }) => off)) return "void";
+export function outcomeOf(rounds: readonly Round[], standard: Standard): Outcome {
+  if (floorOf(rounds, standard).some(({ off }) => off)) return "void";
   return rounds.length < ROUNDS_MIN ? "trial" : "sound";
 }
 
 export function renderText(run: Run): string {
+  const { standard } = run;
   const lines = [
-    `weft datapath bench · ${run.at} · ${run.machine}`,
+    `weft ${standard.title} bench · ${run.at} · ${run.machine}`,
     `${run.command} · ${run.rounds.length} interleaved rounds · load before ${run.load[0].toFixed(2)}, after ${run.load[1].toFixed(2)}`,
     ...run.method,
     "",
-    ...run.contenders.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`),
+    ...run.contenders.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`),
   ];
   for (const metric of metrics) lines.push("", ...tableOf(run, metric));
-  lines.push("", "noise floor: bridge against bridge, same run");
-  for (const reading of floorOf(run.rounds)) lines.push(`  ${floorLine(reading)}`);
-  const outcome = outcomeOf(run.rounds);
+  lines.push("", `noise floor: ${standard.floor} against ${standard.baseline}, same run`);
+  for (const reading of floorOf(run.rounds, run.standard)) lines.push(`  ${floorLine(reading)}`);
+  const outcome = outcomeOf(run.rounds, run.standard);
   if (outcome === "void") {
     lines.push("", `VOID: the floor is off by more than ${FLOOR_MAX * 100} %: nothing is shown.`);
     return `${lines.join("\n")}\n`;
@@ -58,19 +58,21 @@ export function renderText(run: Run): string {
     lines.push("", `TRIAL: fewer than ${ROUNDS_MIN} rounds: for orientation only.`);
   lines.push("", "goals");
   const names = run.contenders.map(({ name }) => name);
-  for (const judged of judge(run.rounds, names)) lines.push(`  ${goalLine(judged)}`);
+  for (const judged of judge(run.rounds, names, run.standard)) lines.push(`  ${goalLine(judged)}`);
   return `${lines.join("\n")}\n`;
 }
 
-export function renderJson(run: Run): string {
+export function jsonOf(run: Run): object {
   const names = run.contenders.map(({ name }) => name);
-  return JSON.stringify({
+  return {
     at: run.at,
     command: run.command,
     machine: run.machine,
     load: run.load,
     rounds: run.rounds.length,
-    outcome: outcomeOf(run.rounds),
+    baseline: run.standard.baseline,
+    kernel: run.standard.kernel,
+    outcome: outcomeOf(run.rounds, run.standard),
     figures: metrics.flatMap(({ name: metric, unit, compare }) =>
       names.map((contender) => ({
         metric,
@@ -78,32 +80,34 @@ export function renderJson(run: Run): string {
         contender,
         value: absolute(run.rounds, metric, contender),
         compare,
-        againstBridge: paired(run.rounds, metric, contender, BASELINE),
-        againstKernelVxlan: paired(run.rounds, metric, contender, KERNEL),
+        againstBaseline: paired(run.rounds, metric, contender, run.standard.baseline),
+        againstKernel: paired(run.rounds, metric, contender, run.standard.kernel),
       })),
     ),
-    floor: floorOf(run.rounds),
-    goals: judge(run.rounds, names),
+    floor: floorOf(run.rounds, run.standard),
+    goals: judge(run.rounds, names, run.standard),
     samples: run.rounds.map((round) => Object.fromEntries(round)),
-  });
+  };
 }
 
-function tableOf({ rounds, contenders }: Run, metric: Metric): readonly string[] {
+function tableOf({ rounds, contenders, standard }: Run, metric: Metric): readonly string[] {
   const { name, title, unit, compare } = metric;
   const sign = compare === "ratio" ? "×" : "minus";
   const rows = contenders.map((contender) => {
     const value = absolute(rounds, name, contender.name);
-    const against = [BASELINE, KERNEL].map((other) =>
+    const against = [standard.baseline, standard.kernel].map((other) =>
       spread(paired(rounds, name, contender.name, other), compare),
     );
     return [contender.name, value ? value.median.toFixed(1) : "-", ...against];
   });
-  const head = [title, unit, `${sign} ${BASELINE}`, `${sign} ${KERNEL}`];
+  const head = [title, unit, `${sign} ${standard.baseline}`, `${sign} ${standard.kernel}`];
   return columns([head, ...rows]);
 }
 
-function columns(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = [30, 9, 24, 24];
+export function columns(
+  rows: readonly (readonly string[])[],
+  widths: readonly number[] = [30, 9, 24, 24],
+): readonly string[] {
   return rows.map((row) =>
     row
       .map((cell, i) =>
@@ -115,7 +119,7 @@ function columns(rows: readonly (readonly string[])[]): readonly string[] {
 }
 
 /** Median, then least to greatest. */
-function spread(figure: Figure | null, compare: Metric["compare"]): string {
+export function spread(figure: Figure | null, compare: Metric["compare"]): string {
   if (!figure) return "-";
   const digits = compare === "ratio" ? 2 : 1;
   const [median, low, high] = [figure.median, figure.low, figure.high].map((value) =>
@@ -134,5 +138,5 @@ function goalLine({ contender, metric, against, bound, value, figure, met }: Jud
   const compare = metrics.find(({ name }) => name === metric)?.compare ?? "ratio";
   const what = compare === "ratio" ? `× ${against}` : `µs more than ${against}`;
   const said = `${titleOf(metric)}: ${bound} ${value} ${what}`;
-  return `${met ? "met    " : "NOT MET"}  ${contender.padEnd(11)}  ${said.padEnd(62)}  ${spread(figure, compare)}`;
+  return `${met ? "met    " : "NOT MET"}  ${contender.padEnd(16)}  ${said.padEnd(62)}  ${spread(figure, compare)}`;
 }

@@ -1,22 +1,34 @@
 /**
- * `npm run bench -- NAME [options]`: `datapath` prints ratios against a peer that is measured in the same run, `scale`
- * how agents do with thousands of networks.
+ * `npm run bench -- NAME [options]`: `datapath` and `routing` print ratios against a peer that is measured in the same
+ * run, `scale` how agents do with thousands of networks.
  *
  *     datapath [--rounds N] [--only NAME,NAME] [--mtu OCTETS] [--no-gro] [--json]
- *     datapath --profile NAME,NAME
+ *     routing  the same, and [--part paths,routes,neighbours] [--routes N] [--lengths BITS,BITS] [--endpoints N]
+ *     datapath|routing --profile NAME,NAME
  *     scale [--networks N] [--attached N] [--churn-seconds N] [--settle-seconds N] [--json]
  */
 import { parseArgs } from "node:util";
 import { EXIT } from "../src/base/command.ts";
-import { contenders } from "./contender.ts";
+import { bridgedContenders } from "./bridged.ts";
+import type { Asked } from "./comparison.ts";
+import type { Contender } from "./contender.ts";
 import { benchDatapath } from "./datapath.ts";
 import { ROUNDS_MIN } from "./figures.ts";
+import { LENGTH_MIN, SLOTS } from "./prefixes.ts";
+import { routedContenders } from "./routed.ts";
+import { FEW } from "./routes.ts";
+import { benchRouting, routingParts } from "./routing.ts";
 import { benchScale } from "./scale.ts";
 
+const namesOf = (contenders: readonly Contender[]): string =>
+  contenders.map(({ name }) => name).join(", ");
+
 const USAGE = `usage: npm run bench -- datapath [--rounds N] [--only NAME,NAME] [--mtu OCTETS] [--no-gro] [--json]
-       npm run bench -- datapath --profile NAME,NAME
+       npm run bench -- routing [the same] [--part PART,PART] [--routes N] [--lengths BITS,BITS] [--endpoints N]
+       npm run bench -- datapath|routing --profile NAME,NAME
        npm run bench -- scale [--networks N] [--attached N] [--churn-seconds N] [--settle-seconds N] [--json]
-contenders: ${contenders.map(({ name }) => name).join(", ")} (the bridges always take part)`;
+datapath: ${namesOf(bridgedContenders)} (the bridges always take part)
+routing: ${namesOf(routedContenders)} (the routers always take part); parts ${routingParts.join(", ")}`;
 
 /** A bench that is ready to run. */
 type Bench = () => Promise<0 | 1>;
@@ -27,6 +39,7 @@ function parse(argv: readonly string[], signal: AbortSignal): Bench | string {
   const command = `npm run bench -- ${argv.join(" ")}`;
   try {
     if (name === "datapath") return parseDatapath(options, command, signal);
+    if (name === "routing") return parseRouting(options, command, signal);
     if (name === "scale") return parseScale(options, command, signal);
     return "no such bench";
   } catch (thrown) {
@@ -34,7 +47,57 @@ function parse(argv: readonly string[], signal: AbortSignal): Bench | string {
   }
 }
 
+/** Options of every comparison. */
+const comparisonOptions = {
+  rounds: { type: "string", default: `${ROUNDS_MIN}` },
+  only: { type: "string" },
+  profile: { type: "string" },
+  mtu: { type: "string", default: "1500" },
+  "no-gro": { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+} as const;
+
+interface ComparisonValues {
+  readonly rounds: string;
+  readonly only?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly mtu: string;
+  readonly "no-gro": boolean;
+  readonly json: boolean;
+}
+
+interface ComparisonAsked extends Omit<Asked, "command" | "signal"> {
+  readonly profile: readonly string[] | null;
+  readonly json: boolean;
+}
+
+function parseComparison(
+  values: ComparisonValues,
+  contenders: readonly Contender[],
+): ComparisonAsked | string {
+  const [rounds, mtu] = [Number(values.rounds), Number(values.mtu)];
+  if (!isWithin(rounds, 1, 1000)) return "--rounds is 1 to 1000";
+  if (!isWithin(mtu, 576, 65535)) return "--mtu is 576 to 65535";
+  const [only = null, profile = null] = [values.only, values.profile].map((names) =>
+    names?.split(","),
+  );
+  for (const name of [...(only ?? []), ...(profile ?? [])])
+    if (!contenders.some((contender) => contender.name === name)) return `no contender ${name}`;
+  return { rounds, only, profile, mtu, gro: !values["no-gro"], json: values.json };
+}
+
 function parseDatapath(
+  args: readonly string[],
+  command: string,
+  signal: AbortSignal,
+): Bench | string {
+  const { values } = parseArgs({ args: [...args], options: comparisonOptions });
+  const asked = parseComparison(values, bridgedContenders);
+  if (typeof asked === "string") return asked;
+  return () => benchDatapath({ ...asked, command, signal });
+}
+
+function parseRouting(
   args: readonly string[],
   command: string,
   signal: AbortSignal,
@@ -42,31 +105,25 @@ function parseDatapath(
   const { values } = parseArgs({
     args: [...args],
     options: {
-      rounds: { type: "string", default: `${ROUNDS_MIN}` },
-      only: { type: "string" },
-      profile: { type: "string" },
-      mtu: { type: "string", default: "1500" },
-      "no-gro": { type: "boolean", default: false },
-      json: { type: "boolean", default: false },
+      ...comparisonOptions,
+      part: { type: "string", default: routingParts.join(",") },
+      routes: { type: "string", default: "100000" },
+      lengths: { type: "string", default: `${LENGTH_MIN}` },
+      endpoints: { type: "string", default: "100000" },
     },
   });
-  const [rounds, mtu] = [Number(values.rounds), Number(values.mtu)];
-  if (!isWithin(rounds, 1, 1000)) return "--rounds is 1 to 1000";
-  if (!isWithin(mtu, 576, 65535)) return "--mtu is 576 to 65535";
-  const [only, profile] = [values.only, values.profile].map((names) => names?.split(",") ?? null);
-  for (const name of [...(only ?? []), ...(profile ?? [])])
-    if (!contenders.some((contender) => contender.name === name)) return `no contender ${name}`;
-  return () =>
-    benchDatapath({
-      rounds,
-      json: values.json,
-      only: only ?? null,
-      profile: profile ?? null,
-      mtu,
-      gro: !values["no-gro"],
-      command,
-      signal,
-    });
+  const asked = parseComparison(values, routedContenders);
+  if (typeof asked === "string") return asked;
+  const named = values.part.split(",");
+  const parts = routingParts.filter((part) => named.includes(part));
+  if (parts.length !== named.length) return `--part is of ${routingParts.join(", ")}`;
+  const [routes, endpoints] = [Number(values.routes), Number(values.endpoints)];
+  if (!isWithin(routes, FEW + 1, SLOTS)) return `--routes is ${FEW + 1} to ${SLOTS}`;
+  if (!isWithin(endpoints, 1, 100_000)) return "--endpoints is 1 to 100000";
+  const lengths = values.lengths.split(",").map(Number);
+  if (!lengths.every((bits) => isWithin(bits, LENGTH_MIN, 31)))
+    return `--lengths are ${LENGTH_MIN} to 31`;
+  return () => benchRouting({ ...asked, parts, routes, lengths, endpoints, command, signal });
 }
 
 function parseScale(args: readonly string[], command: string, signal: AbortSignal): Bench | string {

@@ -205,14 +205,10 @@ always_inline int load_chunk(struct __sk_buff *skb, __u32 at, __u8 *chunk, __u32
  */
 always_inline int make_way(struct __sk_buff *skb, __u32 headers, const __u8 *chunk)
 {
-	struct ethernet back;
-
-	if (bpf_skb_load_bytes(skb, 0, &back, sizeof(back)) ||
-	    bpf_skb_adjust_room(skb, -QUOTE_STEP, BPF_ADJ_ROOM_MAC, 0) ||
-	    bpf_skb_store_bytes(skb, 0, &back, sizeof(back), BPF_F_RECOMPUTE_CSUM) ||
+	if (bpf_skb_adjust_room(skb, -QUOTE_STEP, BPF_ADJ_ROOM_MAC, 0) ||
 	    bpf_skb_adjust_room(skb, QUOTE_STEP + headers, BPF_ADJ_ROOM_MAC, 0))
 		return -1;
-	return bpf_skb_store_bytes(skb, sizeof(back) + headers, chunk, QUOTE_STEP, 0);
+	return bpf_skb_store_bytes(skb, sizeof(struct ethernet) + headers, chunk, QUOTE_STEP, 0);
 }
 
 /* The sum of the @quote octets behind @at, of which @chunk has the first. */

@@ -11,6 +11,7 @@ import {
   isAlive,
   nextDeadline,
   step,
+  type WatchAction,
   type WatchEvent,
   type WatchState,
 } from "../endpoints/watch.ts";
@@ -24,9 +25,12 @@ import type { Row, RowParts, StandbyRow } from "../rows/rows.ts";
 import type { Question } from "./endpoints.ts";
 import type { Entries } from "./entries.ts";
 
+type News = Extract<WatchAction, { readonly do: "tell" }>;
+
 export class Standby {
   readonly #rowsByPart = new Map<string, readonly StandbyRow[]>();
   #rows: readonly StandbyRow[] = [];
+  #networks: ReadonlySet<number> = new Set();
   #state: WatchState = initial(monotonicMs());
   /** Null: there is nobody to watch, or no socket to be had. */
   #echoes: EchoSocket | null = null;
@@ -53,6 +57,7 @@ export class Standby {
       else this.#rowsByPart.delete(part);
     }
     this.#rows = [...this.#rowsByPart.values()].flat();
+    this.#networks = new Set(this.#rows.map(({ network }) => network));
     const dead = deadOf(this.#rows, this.#served);
     this.#feed({ on: "watch", addresses: watchedOf(this.#rows), dead });
     this.#serve(new Set());
@@ -70,11 +75,12 @@ export class Standby {
 
   /** Takes up answers, and asks when it is time; the parts whose rows are others now. */
   turn(): ReadonlySet<string> {
-    const back = new Set<string>();
-    for (const address of this.#echoes?.answers() ?? [])
-      for (const one of this.#feed({ on: "answer", address })) back.add(one);
-    if (monotonicMs() >= this.dueAtMs) this.#feed({ on: "deadline" });
-    return this.#serve(back);
+    const news = (this.#echoes?.answers() ?? []).flatMap((address) =>
+      this.#feed({ on: "answer", address }),
+    );
+    if (monotonicMs() >= this.dueAtMs) news.push(...this.#feed({ on: "deadline" }));
+    if (news.length === 0) return new Set();
+    return this.#serve(new Set(news.flatMap(({ address, alive }) => (alive ? address : []))));
   }
 
   /** `parts`, with the gateways of this moment. */
@@ -108,24 +114,19 @@ export class Standby {
   }
 
   #asServed(row: Row): Row {
-    const isMine = (network: number): boolean => this.#rows.some((one) => one.network === network);
-    if (row.table !== "vni_in" || row.isRouter || !isMine(row.network)) return row;
+    if (row.table !== "vni_in" || row.isRouter || !this.#networks.has(row.network)) return row;
     return { ...row, isGateway: this.#served.has(row.network) };
   }
 
-  /** Hosts that are back. */
-  #feed(event: WatchEvent): readonly string[] {
+  /** What is told of hosts. */
+  #feed(event: WatchEvent): readonly News[] {
     const { state, actions } = step(this.#state, event, monotonicMs());
     this.#state = state;
-    const back: string[] = [];
-    for (const action of actions)
-      if (action.do === "ask") this.#ask(action.address);
-      else {
-        const { address, alive } = action;
-        log(alive ? "info" : "warning", alive ? "a host is back" : "a host is gone", { address });
-        if (alive) back.push(address);
-      }
-    return back;
+    for (const action of actions) if (action.do === "ask") this.#ask(action.address);
+    const news = actions.filter((action) => action.do === "tell");
+    for (const { address, alive } of news)
+      log(alive ? "info" : "warning", alive ? "a host is back" : "a host is gone", { address });
+    return news;
   }
 
   #ask(address: string): void {

@@ -38,7 +38,7 @@ interface Step {
   readonly actions: readonly WatchAction[];
 }
 
-const ASK_MS = 200;
+const ASK_MS = 150;
 const UNANSWERED_MAX = 3;
 
 export const initial = (now: Instant): WatchState => ({ byAddress: new Map(), askAt: now });

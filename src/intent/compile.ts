@@ -5,12 +5,16 @@ import { HostRows } from "./host-parts.ts";
 import type { Finding, Intent } from "./intent.ts";
 import { parseIntent } from "./load.ts";
 import { checkAddresses } from "./passes/addresses.ts";
+import { checkExports } from "./passes/exports.ts";
 import { checkGroups } from "./passes/groups.ts";
 import { checkHosts } from "./passes/hosts.ts";
 import { checkLimits, type Entries } from "./passes/limits.ts";
 import type { Overlay } from "./passes/locals.ts";
+import { checkMacs } from "./passes/macs.ts";
 import { checkNames } from "./passes/names.ts";
 import { checkNumbers } from "./passes/numbers.ts";
+import { checkReach } from "./passes/reach.ts";
+import { checkRouters } from "./passes/routers.ts";
 import { compileSegments, type Segment } from "./passes/segments.ts";
 import { checkSupport } from "./passes/support.ts";
 import { compileVrfs } from "./passes/vrfs.ts";
@@ -25,6 +29,9 @@ const checks: readonly ((intent: Intent) => readonly Finding[])[] = [
   checkHosts,
   checkAddresses,
   checkGroups,
+  checkMacs,
+  checkRouters,
+  checkExports,
 ];
 
 interface Analysis {
@@ -43,18 +50,31 @@ export function analysisOf(intent: Intent): Analysis {
   const findings: Finding[] = [];
   for (const check of checks) findings.push(...check(intent));
   const before = soundPartOf(intent, findings);
-  const joined = compileSegments(before);
-  findings.push(...joined.findings);
-  const { findings: full, entriesByHost } = checkLimits(before, joined.segments);
+  const { segments: joined, findings: unjoined } = compileSegments(before);
+  findings.push(...unjoined);
+  const routed = soundPartOf(intent, findings);
+  findings.push(...checkReach(compileVrfs(routed, byNetwork(joined))));
+  const reached = overlayOf(intent, joined, findings);
+  const { findings: full, entriesByHost } = checkLimits(before, reached.overlay);
   findings.push(...full);
-  const sound = soundPartOf(intent, findings);
-  const segments = new Map(
-    withoutUnsound(joined.segments, findings).map((segment) => [segment.network.key, segment]),
-  );
-  const overlay = { segments, vrfs: compileVrfs(sound, segments) };
+  const { sound, overlay } = full.length > 0 ? overlayOf(intent, joined, findings) : reached;
   const analysis = { findings: sortFindings(findings), sound, overlay, entriesByHost };
   analyses.set(intent, analysis);
   return analysis;
+}
+
+const byNetwork = (segments: readonly Segment[]): Overlay["segments"] =>
+  new Map(segments.map((segment) => [segment.network.key, segment]));
+
+/** What is sound in `intent`, as it is. */
+function overlayOf(
+  intent: Intent,
+  joined: readonly Segment[],
+  findings: readonly Finding[],
+): { readonly sound: Intent; readonly overlay: Overlay } {
+  const sound = soundPartOf(intent, findings);
+  const segments = byNetwork(withoutUnsound(joined, findings));
+  return { sound, overlay: { segments, vrfs: compileVrfs(sound, segments) } };
 }
 
 function withoutUnsound(

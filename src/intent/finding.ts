@@ -58,6 +58,19 @@ export const FINDING_CODES = [
   "group-mac-shared",
   // Routers.
   "unknown-router",
+  "network-routed-twice",
+  "subnet-missing",
+  "gateway-missing",
+  "gateway-unserved",
+  "gateway-host-missing",
+  "gateway-host-unmanaged",
+  "gateway-host-idle",
+  "route-duplicate",
+  "via-unknown",
+  "export-foreign",
+  "export-overlap",
+  "mac-reserved",
+  "router-mac-shared",
 ] as const;
 
 export type FindingCode = (typeof FINDING_CODES)[number];

@@ -8,12 +8,13 @@ import { LIMIT } from "../rows/abi.generated.ts";
 import type { IdBook, IdChange, Row, RowParts, RowsChange } from "../rows/rows.ts";
 import { changeIds, giveIds, type OpenIdSpace } from "./id-book.ts";
 import type { Fabric, Host } from "./intent.ts";
+import { type Placed, renderPlaced } from "./passes/destinations.ts";
 import { groupPeer, hostRows, multicastRows, networkRows, peerRows } from "./passes/host-rows.ts";
 import { type Local, localOf, type Overlay } from "./passes/locals.ts";
 import type { Segment } from "./passes/segments.ts";
-import { type LocalVrf, localVrfOf, vrfRows } from "./passes/vrf-rows.ts";
+import { type LocalVrf, localAddressesOf, localVrfOf, vrfRows } from "./passes/vrf-rows.ts";
 import type { Vrf } from "./passes/vrfs.ts";
-import type { RemotePeer } from "./passes/ways.ts";
+import type { RemotePeer, Tunnel } from "./passes/ways.ts";
 
 /** The key of the part that is the host's own: no network has it. */
 export const OWN_PART = "";
@@ -27,10 +28,12 @@ interface OpenIdBook extends IdBook {
 /** What a part is made of. */
 type Piece =
   | { readonly of: "network"; readonly local: Local }
-  | { readonly of: "router"; readonly local: LocalVrf };
+  | { readonly of: "router"; readonly local: LocalVrf }
+  | { readonly of: "addresses"; readonly space: number; readonly placed: readonly Placed[] };
 
-/** The key of a router's part: no network has it. */
+/** The keys of a router's part, and of the part with the addresses of one of its networks: no network has them. */
 const routerPart = (router: string): string => `router ${router}`;
+const addressesPart = (network: string): string => `routed ${network}`;
 
 interface PeerUse {
   readonly peer: RemotePeer;
@@ -46,6 +49,7 @@ export class HostRows {
   readonly #parts = new Map<string, readonly Row[]>();
   readonly #pieces = new Map<string, Piece>();
   #isRouted: boolean = false;
+  #routersByNetwork: ReadonlyMap<string, string> = new Map();
   readonly #usesByPeer = new Map<string, PeerUse>();
   /** Underlay groups, which are peers too, by name in the id book: the networks that flood to them. */
   readonly #networksByGroup = new Map<string, Map<string, Segment>>();
@@ -76,17 +80,11 @@ export class HostRows {
     this.#isRouted = overlay.vrfs.size > 0;
     for (const known of [this.#parts, this.#pieces, this.#usesByPeer, this.#networksByGroup])
       known.clear();
+    this.#routersByNetwork = routersByNetworkIn(overlay);
     const { segments, vrfs } = overlay;
-    const vrfsByNetwork = vrfsByNetworkOf(overlay);
-    for (const [key, segment] of segments) {
-      const vrf = vrfsByNetwork.get(key) ?? null;
-      const local = localOf(fabric, self, segment, { vrf, vrfs });
-      if (local) this.#put(key, { of: "network", local });
-    }
-    for (const [key, vrf] of vrfs) {
-      const local = localVrfOf(fabric, self, vrf, vrfs);
-      if (local) this.#put(routerPart(key), { of: "router", local });
-    }
+    const networks = new Set([...segments.keys(), ...this.#routersByNetwork.keys()]);
+    for (const [part, piece] of this.#piecesOf(networks, vrfs.keys(), overlay))
+      this.#put(part, piece);
     const { ports, peers, groups } = this.#ids;
     const pieces = [...this.#pieces.values()];
     this.#ids = {
@@ -103,32 +101,57 @@ export class HostRows {
     this.#parts.set(OWN_PART, this.#ownRows(fabric, self));
   }
 
-  /** Those of `networks` anew, none of which has a router, and the host's own if there are others to speak to. `replace` came before. */
-  change(networks: ReadonlySet<string>, { segments, vrfs }: Overlay): RowsChange {
+  /** What comes of `networks` anew, and the host's own if there are others to speak to. `replace` came before. */
+  change(networks: ReadonlySet<string>, overlay: Overlay): RowsChange {
     const [fabric, self] = [this.#fabric, this.#self];
     invariant(fabric !== null && self !== null, "rows are made before they are changed");
-    const before = [...networks].flatMap((key) => this.#pieces.get(key) ?? []);
+    const routers = this.#routersOf(networks, overlay);
+    const pieces = new Map(this.#piecesOf(networks, routers, overlay));
+    const before = [...pieces.keys()].flatMap((part) => this.#pieces.get(part) ?? []);
     const peersBefore = new Set(before.flatMap(peerNames));
-    for (const key of networks) {
-      const segment = segments.get(key);
-      const local = segment && localOf(fabric, self, segment, { vrf: null, vrfs });
-      this.#put(key, local ? { of: "network", local } : null);
-    }
-    const after = [...networks].flatMap((key) => this.#pieces.get(key) ?? []);
+    for (const [part, piece] of pieces) this.#put(part, piece);
+    const after = [...pieces.values()].flatMap((piece) => piece ?? []);
     const peers = new Set([...peersBefore, ...after.flatMap(peerNames)]);
     const ids = this.#changeIds(before, after, peers);
     const changed = new Set<string>();
-    for (const key of networks) {
-      const piece = this.#pieces.get(key);
-      if (piece) this.#parts.set(key, pieceRows(fabric, self, piece, this.#ids));
-      else if (!this.#parts.delete(key)) continue;
-      changed.add(key);
+    for (const [part, piece] of pieces) {
+      if (piece) this.#parts.set(part, pieceRows(fabric, self, piece, this.#ids));
+      else if (!this.#parts.delete(part)) continue;
+      changed.add(part);
     }
     if (Object.keys(ids.peers.idsByName).length > 0) {
       this.#parts.set(OWN_PART, this.#ownRows(fabric, self));
       changed.add(OWN_PART);
     }
     return { parts: changed, ids };
+  }
+
+  /** Routers that `networks` are of, and those that they export to. */
+  #routersOf(networks: Iterable<string>, { vrfs }: Overlay): ReadonlySet<string> {
+    const own = new Set([...networks].flatMap((key) => this.#routersByNetwork.get(key) ?? []));
+    return new Set([...own].flatMap((key) => [key, ...(vrfs.get(key)?.importers ?? [])]));
+  }
+
+  /** Null: this host has nothing to do with it. */
+  *#piecesOf(
+    networks: Iterable<string>,
+    routers: Iterable<string>,
+    { segments, vrfs }: Overlay,
+  ): Iterable<[part: string, Piece | null]> {
+    const [fabric, self] = [this.#fabric, this.#self];
+    if (!fabric || !self) return;
+    for (const key of networks) {
+      const segment = segments.get(key);
+      const vrf = vrfs.get(this.#routersByNetwork.get(key) ?? "") ?? null;
+      const local = segment ? localOf(fabric, self, segment, { vrf, vrfs }) : null;
+      yield [key, local && { of: "network", local }];
+      if (vrf) yield [addressesPart(key), addressesPiece(fabric, self, vrf, key)];
+    }
+    for (const key of routers) {
+      const vrf = vrfs.get(key);
+      const local = vrf ? localVrfOf(fabric, self, vrf, vrfs) : null;
+      yield [routerPart(key), local && { of: "router", local }];
+    }
   }
 
   #changeIds(
@@ -195,38 +218,61 @@ export class HostRows {
   }
 }
 
-function vrfsByNetworkOf({ vrfs }: Overlay): ReadonlyMap<string, Vrf> {
-  const byNetwork = [...vrfs.values()].flatMap((vrf) =>
-    vrf.networks.map(({ network }): [string, Vrf] => [network.key, vrf]),
+/** Keys of routers by those of their networks. */
+function routersByNetworkIn({ vrfs }: Overlay): ReadonlyMap<string, string> {
+  const pairs = [...vrfs].flatMap(([router, { networks }]) =>
+    networks.map(({ network }): [string, string] => [network.key, router]),
   );
-  return new Map(byNetwork);
+  return new Map(pairs);
 }
 
-const pieceRows = (fabric: Fabric, self: Host, piece: Piece, ids: IdBook): readonly Row[] =>
-  piece.of === "network"
-    ? networkRows(fabric, self, piece.local, ids)
-    : vrfRows(self, piece.local, ids);
+function addressesPiece(fabric: Fabric, self: Host, vrf: Vrf, key: string): Piece | null {
+  const one = vrf.networks.find(({ network }) => network.key === key);
+  const placed = one ? localAddressesOf(fabric, self, vrf, one) : [];
+  return placed.length > 0 ? { of: "addresses", space: vrf.number, placed } : null;
+}
+
+function pieceRows(fabric: Fabric, self: Host, piece: Piece, ids: IdBook): readonly Row[] {
+  switch (piece.of) {
+    case "network":
+      return networkRows(fabric, self, piece.local, ids);
+    case "router":
+      return vrfRows(self, piece.local, ids);
+    case "addresses":
+      return piece.placed.map((one) => renderPlaced(one, piece.space, ids));
+  }
+}
 
 const portNames = (piece: Piece): readonly string[] =>
   piece.of === "network" ? (piece.local.own?.ports.map((port) => port.key) ?? []) : [];
 
-function groupNames({ of, local }: Piece): readonly string[] {
-  const reached =
-    of === "network"
-      ? local.remotes.filter((remote) => remote.reached).map(({ tunnel }) => tunnel)
-      : local.reached;
-  return reached.map(({ group }) => group);
+const groupNames = (piece: Piece): readonly string[] => sentInto(piece).map(({ group }) => group);
+
+/** Tunnels that have a group. Those of a router's part are under its number, so no two parts have one of a name. */
+function sentInto(piece: Piece): readonly Tunnel[] {
+  switch (piece.of) {
+    case "network":
+      return piece.local.remotes.filter(({ reached }) => reached).map(({ tunnel }) => tunnel);
+    case "router":
+      return piece.local.reached;
+    case "addresses":
+      return [];
+  }
 }
 
-/** By name. */
+/** Others that it has to do with, by name. */
 function peersOf(piece: Piece | null): ReadonlyMap<string, RemotePeer> {
-  if (!piece) return new Map();
-  const { of, local } = piece;
-  const tunnels =
-    of === "network"
-      ? local.remotes.map(({ tunnel }) => tunnel)
-      : [...local.visitors, ...local.reached];
-  const peers = tunnels.flatMap((tunnel): readonly RemotePeer[] => tunnel.peers);
+  const tunnels = (): readonly Tunnel[] => {
+    switch (piece?.of) {
+      case "network":
+        return piece.local.remotes.map(({ tunnel }) => tunnel);
+      case "router":
+        return [...piece.local.visitors, ...piece.local.reached];
+      default:
+        return [];
+    }
+  };
+  const peers = tunnels().flatMap((tunnel): readonly RemotePeer[] => tunnel.peers);
   return new Map(peers.map((peer) => [peer.name, peer]));
 }
 

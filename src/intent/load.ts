@@ -27,10 +27,11 @@ const NUMBERS_FILE = "numbers.yaml";
 
 const isNumbersFile = ({ path }: TextFile): boolean => path.split("/").at(-1) === NUMBERS_FILE;
 
-/** Keys of networks and ports that were declared, changed or taken out; null: something else was, too. */
+/** Keys of what was declared, changed, moved in its file or taken out; null: something else was, too. */
 export interface IntentChange {
   readonly networks: ReadonlySet<string>;
   readonly ports: ReadonlySet<string>;
+  readonly routers: ReadonlySet<string>;
 }
 
 export interface LoadedIntent {
@@ -64,18 +65,23 @@ export class IntentLoader {
   load(files: readonly TextFile[]): LoadedIntent {
     const sameNumbers = this.#loadNumbers(files.filter(isNumbersFile));
     const touched = this.#loadFiles(files.filter((file) => !isNumbersFile(file)));
-    const [networks, ports] = [new Set<string>(), new Set<string>()];
+    const change = {
+      networks: new Set<string>(),
+      ports: new Set<string>(),
+      routers: new Set<string>(),
+    };
     let others = false;
     for (const [label, { kind, key }] of touched) {
       this.#settle(label, kind, key);
-      if (kind === "Network") networks.add(key);
-      else if (kind === "Port") ports.add(key);
+      if (kind === "Network") change.networks.add(key);
+      else if (kind === "Port") change.ports.add(key);
+      else if (kind === "Router") change.routers.add(key);
       else others = true;
     }
     return {
       intent: this.#intent(files),
       findings: [...this.#findings()],
-      change: others || !sameNumbers ? null : { networks, ports },
+      change: others || !sameNumbers ? null : change,
     };
   }
 

@@ -11,24 +11,29 @@ import type { IntentChange } from "./load.ts";
 import { numberedOf, numberNameOf, numberOf } from "./numbers.ts";
 import { checkAddresses } from "./passes/addresses.ts";
 import { checkGroups } from "./passes/groups.ts";
-import { addEntries, beyond, checkReplicas, type Entries } from "./passes/limits.ts";
-import type { Overlay } from "./passes/locals.ts";
+import { addEntries, addVrfEntries, beyond, checkReplicas, type Entries } from "./passes/limits.ts";
+import { type Overlay, visitorsOf } from "./passes/locals.ts";
+import { reservedMacsOf } from "./passes/macs.ts";
 import { checkNames, networkKeyOf } from "./passes/names.ts";
 import { checkNumbers } from "./passes/numbers.ts";
-import { compileSegments, type Segment } from "./passes/segments.ts";
+import { checkReachOf } from "./passes/reach.ts";
+import { addressesIn, compileSegments, type Segment } from "./passes/segments.ts";
 import { checkSupport } from "./passes/support.ts";
+import { compileVrf, type Vrf } from "./passes/vrfs.ts";
 import { countErrors, sortFindings } from "./report.ts";
-import { routersByNetworkOf } from "./routers.ts";
+import { networkKeysOf, routersByNetworkOf } from "./routers.ts";
 
 export class SoundIntent {
   #intent: Intent;
   /** None is an error. */
   #findings: readonly Finding[];
   readonly #segments: Map<string, Segment>;
-  readonly #vrfs: Overlay["vrfs"];
+  readonly #vrfs: Map<string, Vrf>;
   readonly #entriesByHost: Map<string, Entries>;
   readonly #portsByNetwork: Map<string, ReadonlyMap<string, Port>>;
   readonly #routersByNetwork: ReadonlyMap<string, Router>;
+  /** Of gateways and routers. */
+  readonly #reservedMacs: ReadonlyMap<string, string>;
   /** Who has what only one may have: networks and routers by number, and networks by "host interface" of their ports. */
   readonly #namesByNumber = new Map<number, string>();
   readonly #networksByInterface = new Map<string, string>();
@@ -39,8 +44,9 @@ export class SoundIntent {
     this.#intent = intent;
     this.#findings = findings;
     this.#segments = new Map(overlay.segments);
-    this.#vrfs = overlay.vrfs;
+    this.#vrfs = new Map(overlay.vrfs);
     this.#routersByNetwork = routersByNetworkOf(intent);
+    this.#reservedMacs = reservedMacsOf(intent);
     this.#entriesByHost = new Map([...entriesByHost].map(([host, some]) => [host, { ...some }]));
     this.#portsByNetwork = new Map();
     for (const [network, ports] of Map.groupBy(intent.ports.values(), networkKeyOf))
@@ -72,8 +78,8 @@ export class SoundIntent {
     const networks = this.#movePorts(before, intent, change);
     // Groups that networks share are told from all of them.
     if ([before, intent].some((one) => floodByGroup(one, networks))) return null;
-    // So are the ways of a router, from all of its networks.
-    if ([...networks].some((key) => this.#routersByNetwork.has(key))) return null;
+    if (this.#isOtherwiseRouted(before, intent, change)) return null;
+    if (this.#isNextHop(before, change) || this.#isNextHop(intent, change)) return null;
     const part = this.#partOf(intent, networks);
     if (!this.#claim(before, part, networks)) return null;
     const checks = [checkNames, checkSupport, checkNumbers, checkAddresses, checkGroups];
@@ -83,7 +89,9 @@ export class SoundIntent {
       ...joined,
       ...segments.flatMap(checkReplicas),
     ];
-    if (countErrors(findings) > 0 || !this.#moveSegments(segments, networks)) return null;
+    if (countErrors(findings) > 0) return null;
+    const concerned = this.#moveSegments(segments, networks);
+    if (!this.#moveVrfs(intent, networks, concerned) || !this.#fit(concerned)) return null;
     this.#findings = sortFindings([
       ...this.#findings.filter((finding) => !isAbout(finding, before, networks)),
       ...findings.filter((finding) => isAbout(finding, part, networks)),
@@ -112,13 +120,43 @@ export class SoundIntent {
     return networks;
   }
 
-  /** `intent` with these networks only, none of which has a router, and all of their ports. */
+  /** Whether a router says something else than before, or one of its networks does. */
+  #isOtherwiseRouted(before: Intent, intent: Intent, change: IntentChange): boolean {
+    const differs = (of: "networks" | "routers", key: string): boolean =>
+      before[of].get(key)?.spec !== intent[of].get(key)?.spec;
+    if ([...change.routers].some((key) => differs("routers", key))) return true;
+    // What was found of a router stands where that stood.
+    const told = this.#findings.some(({ object }) => object?.kind === "Router");
+    if (change.routers.size > 0 && told) return true;
+    const routed = [...change.networks].filter((key) => this.#routersByNetwork.has(key));
+    return routed.some((key) => differs("networks", key));
+  }
+
+  /** Whether routes lead through one of the changed ports. */
+  #isNextHop(intent: Intent, { ports }: IntentChange): boolean {
+    return [...ports].some((key) => {
+      const port = intent.ports.get(key);
+      const router = port && this.#routersByNetwork.get(networkKeyOf(port));
+      return router?.spec.routes.some(({ via }) => via && port?.spec.addresses.includes(via));
+    });
+  }
+
+  /** `intent` with these networks only, and all of their ports; of their routers, what concerns them. */
   #partOf(intent: Intent, networks: ReadonlySet<string>): Intent {
     const declared = [...networks].flatMap((key) => intent.networks.get(key) ?? []);
     const ports = [...networks].flatMap((key) => [
       ...(this.#portsByNetwork.get(key)?.values() ?? []),
     ]);
-    return { ...intent, networks: inOrder(declared), ports: inOrder(ports), routers: new Map() };
+    const routers = this.#routersOf(networks).map((router) => {
+      const own = networkKeysOf(router).filter((key) => networks.has(key));
+      return { ...router, spec: { ...router.spec, networks: own, routes: [], export: [] } };
+    });
+    return {
+      ...intent,
+      networks: inOrder(declared),
+      ports: inOrder(ports),
+      routers: inOrder(routers),
+    };
   }
 
   /** Gives the networks what only one may have; false if another has it. */
@@ -138,21 +176,28 @@ export class SoundIntent {
     }
     for (const port of part.ports.values()) {
       const key = interfaceOf(port);
-      if (this.#networksByInterface.has(key)) return false;
+      if (this.#networksByInterface.has(key) || this.#reservedMacs.has(port.spec.mac)) return false;
       this.#networksByInterface.set(key, networkKeyOf(port));
     }
     return true;
   }
 
-  /** False if a host would hold more than it can, or that is not known without the rest. */
-  #moveSegments(segments: readonly Segment[], networks: ReadonlySet<string>): boolean {
+  #routersOf(networks: ReadonlySet<string>): readonly Router[] {
+    const routers = [...networks].flatMap((key) => this.#routersByNetwork.get(key) ?? []);
+    return [...new Set(routers)];
+  }
+
+  /** The hosts that have anything to do with them. */
+  #moveSegments(segments: readonly Segment[], networks: ReadonlySet<string>): Set<string> {
     const concerned = new Set<string>();
     const add = (segment: Segment, sign: 1 | -1): void => {
+      const isRouted = this.#routersByNetwork.has(segment.network.key);
       for (const host of segment.membersByHost.keys()) {
         const entries = this.#entriesByHost.get(host);
         if (!entries) continue; // not managed
         concerned.add(host);
         addEntries(entries, host, segment, sign);
+        if (!isRouted) entries.addresses += sign * addressesIn(segment);
       }
     };
     for (const key of networks) {
@@ -164,15 +209,61 @@ export class SoundIntent {
       add(segment, 1);
       this.#segments.set(segment.network.key, segment);
     }
+    return concerned;
+  }
+
+  /** Adds to the hosts that are `concerned`. False if others take part in a router now, or it does not reach all of them. */
+  #moveVrfs(intent: Intent, networks: ReadonlySet<string>, concerned: Set<string>): boolean {
+    const moved = this.#routersOf(networks).flatMap(({ key }) => this.#vrfs.get(key) ?? []);
+    const keys = new Set(moved.flatMap(({ router, importers }) => [router.key, ...importers]));
+    this.#addVrfs(keys, concerned, -1);
+    for (const before of moved) {
+      const { key } = before.router;
+      // It was found wanting before, or is now: the whole says in what.
+      const isDoubtful = this.#findings.some(
+        ({ code, object }) => code === "gateway-unserved" && routerKeyOf(object) === key,
+      );
+      const { imports } = before;
+      const router = intent.routers.get(key) ?? before.router;
+      const after = compileVrf(intent, router, { segments: this.#segments, imports });
+      if (isDoubtful || !after || !sameKeys(before.hosts, after.hosts)) return false;
+      this.#vrfs.set(key, after);
+    }
+    this.#addVrfs(keys, concerned, 1);
+    return moved.every(({ router }) => {
+      const vrf = this.#vrfs.get(router.key);
+      return vrf !== undefined && checkReachOf(vrf, this.#vrfs).length === 0;
+    });
+  }
+
+  #addVrfs(keys: ReadonlySet<string>, concerned: Set<string>, sign: 1 | -1): void {
+    const vrfs = this.#vrfs;
+    for (const vrf of [...keys].flatMap((key) => vrfs.get(key) ?? []))
+      for (const host of visitorsOf(vrf, vrfs)) {
+        const entries = this.#entriesByHost.get(host.key);
+        if (!entries) continue;
+        concerned.add(host.key);
+        addVrfEntries(entries, host, { vrf, vrfs }, sign);
+      }
+  }
+
+  /** Whether none of these hosts would hold more than it can. */
+  #fit(hosts: ReadonlySet<string>): boolean {
     // Peers are not counted here: all addresses of all hosts are the most that there can be.
-    const hosts = [...this.#intent.hosts.values()];
-    const peers = hosts.reduce((sum, { spec }) => sum + spec.vteps.length, 0);
-    return [...concerned].every((host) => {
+    const all = [...this.#intent.hosts.values()];
+    const peers = all.reduce((sum, { spec }) => sum + spec.vteps.length, 0);
+    return [...hosts].every((host) => {
       const entries = this.#entriesByHost.get(host);
       return entries !== undefined && beyond({ ...entries, peers }).length === 0;
     });
   }
 }
+
+const routerKeyOf = (object: Finding["object"]): string | null =>
+  object?.kind === "Router" ? `${object.tenant}/${object.name}` : null;
+
+const sameKeys = (a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): boolean =>
+  a.size === b.size && [...a.keys()].every((key) => b.has(key));
 
 /** A port without an interface, on a host that is not managed, is in nobody's way. */
 const interfaceOf = (port: Port): string =>

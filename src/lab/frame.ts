@@ -223,10 +223,17 @@ export function findNonce(octets: Uint8Array, mark: Uint8Array): Uint8Array | nu
   return at < 0 || end > octets.length ? null : octets.subarray(at, end);
 }
 
-/** Whether a frame that carries a probe's nonce is the probe, and no answer that quotes it. A router puts its own MAC in place of the sender's. */
-export function isSentBy(frame: Uint8Array, from: Station, via: Via | null): boolean {
-  if (via === null) return Buffer.compare(frame.subarray(6, 12), from.mac) === 0;
-  const source = addressOf(from, via.family);
-  const at = ETHERNET_OCTETS + (via.family === "ipv4" ? 12 : 8);
-  return source !== null && Buffer.compare(frame.subarray(at, at + source.length), source) === 0;
+/**
+ * Whether a frame that carries a probe's nonce is the probe, and no answer that quotes it: from the sender's MAC or, behind
+ * a router, which puts its own in place of it, from the sender's address.
+ */
+export function isSentBy(frame: Uint8Array, from: Station): boolean {
+  if (Buffer.compare(frame.subarray(6, 12), from.mac) === 0) return true;
+  const etherType = ((frame[12] ?? 0) << 8) | (frame[13] ?? 0);
+  if (etherType !== ETHER_TYPE.ipv4 && etherType !== ETHER_TYPE.ipv6) return false;
+  const [family, at] =
+    etherType === ETHER_TYPE.ipv4 ? (["ipv4", 12] as const) : (["ipv6", 8] as const);
+  const source = addressOf(from, family);
+  const seen = frame.subarray(ETHERNET_OCTETS + at, ETHERNET_OCTETS + at + (source?.length ?? 0));
+  return source !== null && Buffer.compare(seen, source) === 0;
 }

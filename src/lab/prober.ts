@@ -187,11 +187,11 @@ class Prober {
       }
   }
 
-  #receive(receiver: string, { probe, attempt }: Sent, frame: Uint8Array): void {
+  #receive(receiver: string, { probe }: Sent, frame: Uint8Array): void {
     this.#lastNewsMs = monotonicMs();
-    // Somebody's answer quotes the nonce: that is a leak where it should not be, but no arrival.
-    const isOurs = isSentBy(frame, probe.from, attempt.via);
-    if (probe.to.port === receiver && isOurs) this.#arrived.add(probe);
+    // Somebody's answer quotes the nonce: it says nothing of who reaches whom but him who answers.
+    if (!isSentBy(frame, probe.from)) return;
+    if (probe.to.port === receiver) this.#arrived.add(probe);
     const sources = this.#sourcesByReceiver.get(receiver) ?? new Set();
     this.#sourcesByReceiver.set(receiver, sources.add(`${probe.protocol} ${probe.from.port}`));
   }

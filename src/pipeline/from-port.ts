@@ -1,10 +1,15 @@
 /**
- * What becomes of a frame that a workload sends: the twin of datapath/from-port.bpf.c, check by check in its order.
+ * What becomes of a frame that a workload sends: the twin of datapath/from-port.bpf.c and
+ * datapath/lib/departure.h, check by check in their order.
  * Leaves out: counters, a tag beside the frame, and what the kernel may refuse.
  */
 import { formatMac, isGroupMac } from "../base/mac.ts";
+import type { PuntReason } from "../rows/punt-reasons.ts";
+import { ETHER_TYPE, ETHERNET_OCTETS } from "../wire/ethernet.ts";
+import { IP_PROTOCOL, IPV4_OCTETS } from "../wire/ipv4.ts";
 import { answerEcho, answerError } from "./answer.ts";
-import { type Departure, dropped, type Sound, toGroup, toPort } from "./departure.ts";
+import { type Departure, dropped, type Sound, type Tally, toGroup, toPort } from "./departure.ts";
+import { hear } from "./discover.ts";
 import { OUTER_TTL } from "./encapsulate.ts";
 import { type Station, standing } from "./fdb.ts";
 import { flood } from "./flood.ts";
@@ -15,8 +20,9 @@ import { flowOf } from "./inner-flow.ts";
 import { clampMss } from "./mss.ts";
 import type { PortTables } from "./port-tables.ts";
 import { punt } from "./punt.ts";
+import { resolve } from "./resolve.ts";
 import { consult } from "./route.ts";
-import { isTooBig } from "./sent.ts";
+import { isTooBig, type Sent } from "./sent.ts";
 
 /** `frame` is what the host receives on an interface behind which a port is, or is not. */
 export function depart(
@@ -29,11 +35,31 @@ export function depart(
   if (row === null) return dropped("port-unknown");
   const sent = { frame, row, tables };
   const why = refusalOf(sent);
+  if (why === "too-big") return refuseSize(sent, row.mtu, nowSeconds);
   if (why !== null) return dropped(why);
   const flow = flowOf(frame, 0, tables.hashSeed);
   const trafficClass = row.dscp === "pipe" ? flow.trafficClass & 3 : flow.trafficClass;
-  return direct({ ...sent, flow: { ...flow, trafficClass }, ttl: OUTER_TTL }, nowSeconds);
+  const sound = { ...sent, flow: { ...flow, trafficClass }, ttl: OUTER_TTL };
+  if (!isTalk(frame)) return direct(sound, nowSeconds);
+  const heard = hear(sent, nowSeconds);
+  if (heard.isAnswer) return also(dropped("punted"), heard.beside);
+  const { departure, beside } = resolve(sent, nowSeconds);
+  return also(departure ?? direct(sound, nowSeconds), { ...heard.beside, ...beside });
 }
+
+/** Of neighbours: ARP, or ICMPv6, whatever carries it. */
+function isTalk(frame: Frame): boolean {
+  const etherType = frame.u16(ETHERNET_OCTETS - 2);
+  if (etherType === ETHER_TYPE.ipv4) return frame.u8(ETHERNET_OCTETS + 9) === IP_PROTOCOL.icmpv6;
+  const isIcmp6 = frame.u8(ETHERNET_OCTETS + 6) === IP_PROTOCOL.icmpv6;
+  return etherType === ETHER_TYPE.arp || (etherType === ETHER_TYPE.ipv6 && isIcmp6);
+}
+
+/** `more` is counted beside it too. */
+const also = (departure: Departure, more: Tally): Departure => ({
+  ...departure,
+  beside: { ...departure.beside, ...more },
+});
 
 /** Bridged or routed, by its destination's MAC. */
 function direct(sound: Sound, nowSeconds: number): Departure {
@@ -42,6 +68,16 @@ function direct(sound: Sound, nowSeconds: number): Departure {
   const mac = formatMac(octets);
   if (isGroupMac(octets)) return flood(sound, nowSeconds);
   if (row.routed && mac === tables.gatewayMac) return route(sound, nowSeconds);
+  const clamped = row.mssClamp ? clampMss(frame, row.mtu) : null;
+  if (clamped) return also(bridge({ ...sound, frame: clamped }, nowSeconds), CLAMPED);
+  return bridge(sound, nowSeconds);
+}
+
+const CLAMPED = { "mss-clamped": 1 } as const;
+
+function bridge(sound: Sound, nowSeconds: number): Departure {
+  const { frame, row, tables } = sound;
+  const mac = formatMac(frame.octetsAt(0, 6));
   const found = standing(tables.fdb(row.network, mac), nowSeconds);
   if (found !== null) return toStation(sound, found);
   return row.unknownUnicast === "drop" ? dropped("unknown-unicast") : flood(sound, nowSeconds);
@@ -62,17 +98,26 @@ function route(sound: Sound, nowSeconds: number): Departure {
     const isTold = found.why === "no-route" || found.why === "ttl-exceeded";
     return isTold ? answerError(sound, found.why, 0, nowSeconds) : dropped(found.why);
   }
-  const { place, headerOctets, mayFragment } = found;
-  const origin = { ...{ port: row.port, peer: 0, innerAt: 0 }, ...row };
-  if (place.kind === "gateway") return answerEcho(sound, nowSeconds);
-  if (place.kind === "glean")
-    return punt(sound, { ...origin, reason: "glean", mtu: 0 }, nowSeconds);
-  if (isTooBig(frame, place.mtu, headerOctets)) {
-    const { mtu } = place;
-    if (mayFragment) return punt(sound, { ...origin, reason: "fragment", mtu }, nowSeconds);
-    return answerError(sound, "too-big", mtu, nowSeconds);
-  }
+  const { place, headerOctets } = found;
+  if (place.kind === "gateway")
+    return answerEcho(sound) ?? answerError(sound, "gateway-closed", 0, nowSeconds);
+  if (place.kind === "glean") return puntFrom(sound, "glean", 0, nowSeconds);
+  if (isTooBig(frame, place.mtu, headerOctets)) return refuseSize(sound, place.mtu, nowSeconds);
   const clamped = row.mssClamp ? clampMss(frame, place.mtu) : null;
-  const next = forward({ ...sound, frame: clamped ?? frame }, place);
-  return clamped ? { ...next, beside: { ...next.beside, "mss-clamped": 1 } } : next;
+  if (clamped) return also(forward({ ...sound, frame: clamped }, place), CLAMPED);
+  return forward(sound, place);
+}
+
+/** Larger than `mtu`: its sender is told, but what may be cut is cut by the agent. */
+function refuseSize(sent: Sent, mtu: number, nowSeconds: number): Departure {
+  const { frame } = sent;
+  const ip = ETHERNET_OCTETS;
+  const isIpv4 = frame.u16(ip - 2) === ETHER_TYPE.ipv4 && frame.reaches(ip + IPV4_OCTETS);
+  if (isIpv4 && (frame.u8(ip + 6) & 0x40) === 0) return puntFrom(sent, "fragment", mtu, nowSeconds);
+  return answerError(sent, "too-big", mtu, nowSeconds);
+}
+
+function puntFrom(sent: Sent, reason: PuntReason, mtu: number, nowSeconds: number): Departure {
+  const { port, network, space, owner } = sent.row;
+  return punt(sent, { reason, mtu, port, network, space, owner, peer: 0, innerAt: 0 }, nowSeconds);
 }

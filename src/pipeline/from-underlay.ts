@@ -14,6 +14,7 @@ import { type Admitted, exceeds, follow, innerOf, puntWhole, type Received } fro
 import { type Lesson, learn, standing } from "./fdb.ts";
 import { receivers } from "./flood.ts";
 import type { Frame } from "./frame.ts";
+import { answerAsGateway } from "./gateway.ts";
 import { ECN } from "./inner-class.ts";
 import { routeFromUnderlay } from "./route-from-underlay.ts";
 import { readTunnel, type SoundTunnel, type Tunnel } from "./tunnel.ts";
@@ -76,11 +77,21 @@ function admit(admitted: Admitted): Judgement {
   }
   const lesson = lessonOf(admitted);
   const beside = lesson?.verdict ? { [lesson.verdict]: 1 } : {};
-  const { verdict, out, ...also } = isGroupMac(destination)
-    ? toPorts(admitted, null)
-    : direct(admitted, mac, lesson);
+  // Whoever has no gateway of his own asks this one.
+  const isAsked = network.isGateway && admitted.admission.dscpKeep;
+  const answer = isAsked ? answerAsGateway(admitted) : null;
+  const { verdict, out, ...also } = answer ?? onward(admitted, destination, lesson);
   return { verdict, out, beside: { ...beside, ...also.beside }, lesson };
 }
+
+const onward = (
+  admitted: Admitted,
+  destination: Uint8Array,
+  lesson: NamedLesson | null,
+): Departure =>
+  isGroupMac(destination)
+    ? toPorts(admitted, null)
+    : direct(admitted, formatMac(destination), lesson);
 
 /** What is wrong with the inner frame; null: nothing. */
 function refusalOfInner(

@@ -46,7 +46,7 @@ function mayUseIpv6({ row, tables }: Sent, address: Uint8Array): boolean {
 }
 
 /** Extension headers before we give up on a packet. */
-const EXTENSIONS_MAX = 6;
+export const EXTENSIONS_MAX = 6;
 const FRAGMENT = 44;
 /** Hop-by-hop, routing, destination options: as long as they say. */
 const SIZED: readonly number[] = [0, 43, 60];

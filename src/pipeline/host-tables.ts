@@ -31,6 +31,8 @@ export interface Place extends Destination {
   readonly freshUntilSeconds: number | null;
   /** Was behind a port of ours: until then what still comes for it through tunnels is sent on. */
   readonly movedUntilSeconds: number;
+  /** If it was discovered: its life, from the last sign of it. */
+  readonly ageSeconds: number;
   /** Several may have the address: neighbour advertisements override nothing. */
   readonly isShared: boolean;
 }
@@ -116,5 +118,5 @@ export function hostTablesOf(rows: readonly Row[], waysByRemote: WaysByRemote): 
 const placeOf = (row: Destination): Place => ({
   ...row,
   ...DECLARED,
-  isShared: false,
+  ...{ ageSeconds: 0, isShared: false },
 });

@@ -6,6 +6,7 @@ import { LIMIT, TRAILER_MAGIC } from "../rows/abi.generated.ts";
 import { pack } from "../rows/pack.ts";
 import { type PuntReason, REASON_NUMBERS } from "../rows/punt-reasons.ts";
 import { type Departure, dropped, type Outbound } from "./departure.ts";
+import type { HostTables } from "./host-tables.ts";
 
 /** Where a frame came in, and why it cannot simply go on. */
 export interface PuntCause {
@@ -28,8 +29,7 @@ export function punt(
   nowSeconds: number,
 ): Departure {
   if (tables.agentHeardUntilSeconds < nowSeconds) return dropped("punt-unheard");
-  const ahead = tables.spentUntilSeconds("punt", cause.owner) - nowSeconds;
-  if (ahead >= LIMIT.PUNT_BURST_NS / 1e9) return dropped("punt-limited");
+  if (isPuntSpent(tables, cause.owner, nowSeconds)) return dropped("punt-limited");
   const { port, peer, network, space, owner, mtu, innerAt } = cause;
   const header = pack("puntHeader", {
     ...{ magic: TRAILER_MAGIC.PUNT_MAGIC, reason: REASON_NUMBERS[cause.reason] },
@@ -43,4 +43,12 @@ export function punt(
     beside: {},
     out: [{ to: "agent", reason: cause.reason, octets }],
   };
+}
+
+const BURST_SECONDS: number = LIMIT.PUNT_BURST_NS / 1e9;
+
+/** Whether an owner's budget of slow work is used up. */
+export function isPuntSpent(tables: HostTables, owner: number, nowSeconds: number): boolean {
+  const ahead = tables.spentUntilSeconds("punt", owner) - nowSeconds;
+  return ahead > 0 && ahead >= BURST_SECONDS;
 }

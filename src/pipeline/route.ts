@@ -117,5 +117,5 @@ function placeOf(
 }
 
 /** What is known, if it still holds. */
-export const standingPlace = (known: Place | null, nowSeconds: number): Place | null =>
+const standingPlace = (known: Place | null, nowSeconds: number): Place | null =>
   known?.freshUntilSeconds != null && known.freshUntilSeconds < nowSeconds ? null : known;

@@ -3,10 +3,13 @@
  * taken over by the agent that comes next. Live, on two hosts. Needs root.
  */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { ask } from "../../src/io/agent-client.ts";
-import { eventually, Fabric, type HostName, macOf, sleep } from "./fabric.ts";
+import { eventually, Fabric, type HostName, macOf, sleep, WEFT } from "./fabric.ts";
+import { buildRelease } from "./release.ts";
 
 interface Listed {
   readonly host: string;
@@ -107,13 +110,32 @@ describe("discovery", () => {
     await fabric.start("h1").ready();
     const { state, port } = (await at(fabric, "h1", "10.1.0.1")) ?? {};
     assert.deepEqual([state, port], ["discovered", "a/p1"]);
-    // Declared, it is learned no longer; declared no more, nobody has shown it.
+    // Declared, it is learned no longer.
     fabric.document("Port", "p1", "a").spec.addresses = ["10.1.0.1"];
     fabric.write();
     await eventually(async () =>
       assert.equal((await at(fabric, "h1", "10.1.0.1"))?.state, "declared"),
     );
     assert.equal((await fabric.status("h1")).drift.entries, 0);
+  });
+
+  test("it is carried into the maps of another layout, and back", async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), "weft-t-release-"));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const { weft } = buildRelease(directory);
+    const fabric = Fabric.make(t);
+    undeclared(fabric);
+    await start(fabric);
+    assert.ok(fabric.pings("a1", 2, 3));
+    await eventually(async () => assert.ok(await at(fabric, "h1", "10.1.0.1")), 2000);
+    // Nobody speaks from here on: what is known is what was inherited.
+    fabric.ip("a1", "link set eth0 down");
+    for (const program of [weft, WEFT]) {
+      await fabric.agent("h1").stop("SIGKILL");
+      await fabric.startFrom("h1", program).ready();
+      const { state, port, mac } = (await at(fabric, "h1", "10.1.0.1")) ?? {};
+      assert.deepEqual([state, port, mac], ["discovered", "a/p1", macOf("10.1.0.1")]);
+    }
   });
 
   test("one that falls silent is gone at its time, one that answers stays", async (t) => {

@@ -5,14 +5,14 @@ import {
   absolute,
   figureOf,
   floorOf,
-  goals,
   judge,
   paired,
   ROUNDS_MIN,
   type Round,
   type Sample,
 } from "../../bench/figures.ts";
-import { outcomeOf, type Run, renderJson, renderText } from "../../bench/report.ts";
+import { jsonOf, outcomeOf, type Run, renderText } from "../../bench/report.ts";
+import { bridgedStandard } from "../../bench/standards.ts";
 
 const plain: Sample = { packets: 200, tcp: 40, tcpSegmented: 10, rttP50: 15, rttP99: 20 };
 const scaled = (by: number): Sample => ({
@@ -31,6 +31,7 @@ const usual = { bridge: 1, "bridge-again": 1, "kernel-vxlan": 0.6, "weft-vxlan":
 const usualRounds = Array.from({ length: ROUNDS_MIN }, (_, i) => roundAt(1 + i / 10, usual));
 
 const runOf = (rounds: readonly Round[]): Run => ({
+  standard: bridgedStandard,
   at: "2026-01-01T00:00:00.000Z",
   command: "bench",
   machine: "a machine",
@@ -80,7 +81,7 @@ test("round trips are compared by difference, not by ratio", () => {
 test("a contender that took no part has no figure and no goal", () => {
   assert.equal(paired(usualRounds, "tcp", "weft-nvgre", "bridge"), null);
   assert.deepEqual(
-    judge(usualRounds, ["weft-nvgre", "redirect"]),
+    judge(usualRounds, ["weft-nvgre", "redirect"], bridgedStandard),
     [],
     "nor has one that is not weft",
   );
@@ -95,31 +96,31 @@ for (const [apart, off] of [
   test(`a floor of ${apart} makes a run ${off ? "void" : "sound"}`, () => {
     const rounds = usualRounds.map((_, i) => roundAt(1 + i, { ...usual, "bridge-again": apart }));
     assert.deepEqual(
-      floorOf(rounds).map((reading) => [reading.metric, reading.off]),
+      floorOf(rounds, bridgedStandard).map((reading) => [reading.metric, reading.off]),
       [
         ["packets", off],
         ["tcp", off],
         ["tcpSegmented", off],
       ],
     );
-    assert.equal(outcomeOf(rounds), off ? "void" : "sound");
+    assert.equal(outcomeOf(rounds, bridgedStandard), off ? "void" : "sound");
     const text = renderText(runOf(rounds));
     assert.equal(text.includes("VOID"), off);
     assert.equal(text.includes("goals"), !off, "a void run judges nothing");
-    assert.equal(JSON.parse(renderJson(runOf(rounds))).outcome, off ? "void" : "sound");
+    assert.equal(JSON.parse(JSON.stringify(jsonOf(runOf(rounds)))).outcome, off ? "void" : "sound");
   });
 
 test("one metric off is enough to make a run void", () => {
   const rounds = usualRounds.map((round) =>
     new Map(round).set("bridge-again", { ...plain, packets: 1000, tcp: 40, tcpSegmented: 1 }),
   );
-  assert.equal(outcomeOf(rounds), "void");
+  assert.equal(outcomeOf(rounds, bridgedStandard), "void");
 });
 
 test("fewer rounds than nine are a trial", () => {
-  assert.equal(outcomeOf(usualRounds.slice(1)), "trial");
+  assert.equal(outcomeOf(usualRounds.slice(1), bridgedStandard), "trial");
   assert.match(renderText(runOf(usualRounds.slice(1))), /TRIAL: fewer than 9 rounds/);
-  assert.equal(outcomeOf(usualRounds), "sound");
+  assert.equal(outcomeOf(usualRounds, bridgedStandard), "sound");
 });
 
 test("goals are judged by the median, each in its own direction", () => {
@@ -135,7 +136,11 @@ test("goals are judged by the median, each in its own direction", () => {
     return round;
   });
   assert.deepEqual(
-    judge(rounds, ["weft-vxlan"]).map(({ metric, against, met }) => [metric, against, met]),
+    judge(rounds, ["weft-vxlan"], bridgedStandard).map(({ metric, against, met }) => [
+      metric,
+      against,
+      met,
+    ]),
     [
       ["packets", "bridge", true],
       ["packets", "kernel-vxlan", true],
@@ -150,5 +155,5 @@ test("goals are judged by the median, each in its own direction", () => {
   const text = renderText(runOf(rounds));
   assert.equal(text.match(/^ {2}met /gm)?.length, 4);
   assert.equal(text.match(/^ {2}NOT MET /gm)?.length, 4);
-  assert.equal(goals.length, 8);
+  assert.equal(bridgedStandard.goals.length, 8);
 });

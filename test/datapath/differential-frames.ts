@@ -45,39 +45,44 @@ import type { Peer } from "./outer.ts";
 import { type Hook, LOCAL, NETWORK, NEXT_HOP, OTHER_NETWORK, PEERS, PORTS, UPLINK } from "./rig.ts";
 
 export interface Packet {
-  readonly hook: Exclude<Hook, "sweep">;
+  readonly hook: Exclude<Hook, "slow" | "sweep">;
   readonly on: Sender["interface"] | "uplink";
   readonly frame: Uint8Array;
   /** 0: one packet; else an aggregate. */
   readonly gsoOctets: number;
+  /** The agent does not listen to what is for him. */
+  readonly isUnheard: boolean;
 }
 
 const BROADCAST = "ff:ff:ff:ff:ff:ff";
 const NOBODY = "02:00:00:00:09:09";
 
 export function packetOf(draw: Draw): Packet {
-  if (draw.once(100))
-    return { hook: "idle", on: "uplink", frame: sentFrame(draw, SENDERS[0]), gsoOctets: 0 };
+  const isUnheard = draw.once(6);
+  if (draw.once(100)) {
+    const frame = sentFrame(draw, SENDERS[0]);
+    return { hook: "idle", on: "uplink", frame, gsoOctets: 0, isUnheard };
+  }
   if (draw.once(2)) {
     const frame = bent(draw, tunnelFrame(draw));
-    return { hook: "uplink", on: "uplink", frame, gsoOctets: draw.once(60) ? 600 : 0 };
+    return { hook: "uplink", on: "uplink", frame, gsoOctets: draw.once(60) ? 600 : 0, isUnheard };
   }
   const [first, second, third, fourth] = SENDERS;
   const sender = draw.of(first, first, first, first, second, third, fourth);
   const frame = bent(draw, sentFrame(draw, sender));
   const gsoOctets = draw.once(30) ? draw.of(1, 100, 1300, 1360, 1500) : 0;
   const on = draw.once(100) ? "uplink" : sender.interface;
-  return { hook: "port", on, frame, gsoOctets };
+  return { hook: "port", on, frame, gsoOctets, isUnheard };
 }
 
 /** A few octets among the headers changed, the end cut off, or neither. */
 function bent(draw: Draw, frame: Uint8Array): Uint8Array {
-  if (draw.once(8))
+  if (draw.once(16))
     for (let i = draw.below(3); i >= 0; i--) {
       const at = draw.below(130);
       if (at < frame.length) frame[at] = draw.below(256);
     }
-  const cut = draw.once(16) ? 14 + draw.below(110) : frame.length;
+  const cut = draw.once(24) ? 14 + draw.below(110) : frame.length;
   // A test run takes no IP frame without its whole IP header.
   const type = ((frame[12] ?? 0) << 8) | (frame[13] ?? 0);
   const least = type === 0x0800 ? 34 : type === 0x86dd ? 54 : 14;
@@ -107,10 +112,15 @@ function sentFrame(draw: Draw, sender: Sender): Uint8Array {
     return ethernet(ends, draw.of(0x8100, 0x88a8, 0x9100), [0, 5, 8, 0], filler(46));
   switch (draw.below(12)) {
     case 0:
-      return ethernet(ends, 0x0806, arpOf(draw, sender));
+      return ethernet(
+        draw.once(3) ? ends : { ...ends, to: BROADCAST },
+        0x0806,
+        arpOf(draw, sender),
+      );
+    case 2:
+      return solicitation(draw, sender);
     case 1:
       return ethernet(ends, 0x88b5, filler(draw.of(0, 1, 30, 46, 200, MTU, MTU + 1)));
-    case 2:
     case 3:
     case 4:
     case 5:
@@ -124,10 +134,58 @@ function sentFrame(draw: Draw, sender: Sender): Uint8Array {
 function arpOf(draw: Draw, { port, mac }: Sender): Uint8Array {
   const sender = draw.mostly(4, `10.1.0.${port}`, "0.0.0.0", "10.1.0.9", "10.9.1.1", "10.10.1.1");
   const senderMac = draw.mostly(6, mac, NOBODY);
-  const message = arp({ operation: draw.of(1, 2), senderMac, sender, target: "10.1.0.2" });
+  const [passing = "10.1.3.1"] = passingAddresses(draw.below(PASSING_PLACES.length));
+  const others = ["10.1.0.254", passing, passing, somewhere4(draw)] as const;
+  const target = draw.of("10.1.0.1", "10.1.0.2", "10.1.0.3", ...others);
+  const message = arp({ operation: draw.of(1, 1, 1, 2), senderMac, sender, target });
   if (draw.once(8)) message[draw.below(6)] = draw.below(8);
   return message;
 }
+
+/** Who has an address of the router's, or none: mostly as RFC 4861 has it. */
+function solicitation(draw: Draw, { port, mac }: Sender): Uint8Array {
+  const target = draw.of("fd00::1", "fd00::2", "fd00::3", "fd00::fe", somewhere6(draw));
+  const from = draw.mostly(4, `fd00::${port}`, "::");
+  const group = `ff02::1:ff00:${ip(target)
+    .subarray(14)
+    .reduce((n, octet) => 256 * n + octet, 0)
+    .toString(16)}`;
+  const ends = { from, to: draw.mostly(8, group, target, "ff02::1") };
+  const options = draw.mostly(
+    3,
+    from === "::" ? [] : macOption(1, mac),
+    ...[join([14, 1], filler(6)), join(macOption(1, mac), [14, 1], filler(6))],
+    ...[macOption(2, mac), filler(3), join([14, 8], filler(62)), filler(0)],
+  );
+  const message = icmp6(ends, draw.mostly(12, 135, 136), join(u32(0), ip(target), options));
+  const link = draw.mostly(6, "33:33:ff:00:00:01", PORTS[2], GATEWAY);
+  const header = { ...ends, next: 58, hops: draw.mostly(12, 255, 64) };
+  return ethernet({ to: link, from: mac }, 0x86dd, ip6(header, message));
+}
+
+/** A SYN that says how much it takes, or what looks like one. */
+function syn(draw: Draw): Uint8Array {
+  const mss = join([2, draw.mostly(12, 4, 3)], u16(draw.of(1460, 1360, 536, 8960)));
+  const options = draw.of<Uint8Array>(
+    mss,
+    mss,
+    join([1], mss, [1, 1, 0]),
+    join([1, 1], mss, [3, 3]),
+    join([3, 3, 7, 1], mss),
+    join([8, draw.of(10, 0, 40)], filler(8), [1, 1], mss),
+    filler(4),
+  );
+  const whole = join(options, filler(-options.length & 3).fill(0));
+  const offset = 5 + whole.length / 4;
+  const flags = draw.mostly(6, 2, 0x12, 0x10);
+  return join(
+    ...[u16(draw.below(65_536)), u16(80), u32(1), u32(0), [offset << 4, flags], u16(1000)],
+    ...[u16(draw.below(65_536)), u16(0), whole],
+  );
+}
+
+const echo = (draw: Draw): Uint8Array =>
+  join([draw.mostly(6, 8, 0, 3, 11), 0], u16(draw.below(65_536)), u32(7), filler(draw.of(0, 48)));
 
 const payload = (draw: Draw): Uint8Array =>
   filler(
@@ -151,7 +209,11 @@ const udpOf = (draw: Draw): Uint8Array =>
 
 /** What is behind an IP header, under its number; cut short now and then. */
 function transport(draw: Draw): readonly [protocol: number, body: Uint8Array] {
-  switch (draw.below(8)) {
+  switch (draw.below(10)) {
+    case 8:
+      return [6, syn(draw)];
+    case 9:
+      return [1, echo(draw)];
     case 0:
       return [draw.of(4, 41, 47, 1, 89), payload(draw)];
     case 1:
@@ -276,6 +338,19 @@ const option = (draw: Draw, mac: string): Uint8Array =>
 
 // From the underlay.
 
+const askedInside4 = (draw: Draw): Uint8Array =>
+  arp({
+    ...{ operation: draw.mostly(4, 1, 2), senderMac: PEERS[0].mac, sender: "10.1.0.9" },
+    target: draw.of("10.1.0.254", "10.1.1.254", "10.1.0.3"),
+  });
+
+const askedInside6 = (draw: Draw): Uint8Array =>
+  icmp6(
+    { from: "fd00::9", to: "fd00::fe" },
+    draw.mostly(4, 135, 136),
+    join(u32(0), ip(draw.of("fd00::fe", "fd00:1::fe", "fd00::3"))),
+  );
+
 function innerFrame(draw: Draw, network: number): Uint8Array {
   const receivers = SENDERS.filter((sender) => sender.network === network);
   const receiver = receivers[draw.below(receivers.length)] ?? SENDERS[0];
@@ -300,7 +375,9 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
   );
   const type = draw.mostly(
     20,
-    draw.of(0x0800, 0x0800, 0x86dd, 0x86dd, 0x0806, 0x88b5),
+    network === ROUTER
+      ? draw.of(0x0800, 0x86dd)
+      : draw.of(0x0800, 0x0800, 0x86dd, 0x86dd, 0x0806, 0x88b5),
     ...([0x8100, 0x88a8, 0x9100] as const),
   );
   const octets = draw.of(
@@ -330,12 +407,14 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
       : type === 0x86dd
         ? ip6(
             {
-              ...{ from: "fd00::9", to: somewhere6(draw), next: 17, class: tos },
-              ...{ label: draw.below(99), hops: ttlOf(draw) },
+              ...{ from: "fd00::9", to: somewhere6(draw), class: tos },
+              ...{ next: draw.mostly(3, 17, 58), label: draw.below(99), hops: ttlOf(draw) },
             },
-            body,
+            draw.once(2) ? body : askedInside6(draw),
           )
-        : body;
+        : type === 0x0806
+          ? askedInside4(draw)
+          : body;
   const frame = ethernet({ to, from }, type, whole);
   return draw.once(16) ? frame.slice(0, draw.of(0, 13, 14, 15, 33, 53)) : frame;
 }

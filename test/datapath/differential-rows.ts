@@ -162,6 +162,10 @@ export const WAYS: ReadonlyMap<string, readonly Way[]> = new Map<string, readonl
   ],
 ]);
 
+/** Not one of weft's hosts: the second peer, and the third on the network that this host is the gateway of. */
+const isForeign = (i: number, network: number): boolean =>
+  i === 1 || (i === 2 && network === OTHER_NETWORK);
+
 const NETWORKS = [NETWORK, OTHER_NETWORK, LEARNING, EMPTY, ROUTER] as const;
 const [FIRST, SECOND, THIRD, LAST] = SENDERS;
 
@@ -187,6 +191,9 @@ const PLACES: readonly Destination[] = [
 ];
 export const ROUTED_PLACES = PLACES.length;
 
+const networkOf = (gateway: string): number =>
+  gateway.startsWith("10.1.1.") || gateway.startsWith("fd00:1:") ? OTHER_NETWORK : NETWORK;
+
 const ROUTING: readonly Row[] = [
   ...PLACES.flatMap((place, i): readonly Row[] => [
     { table: "host", space: ROUTER, address: `10.1.1.${i + 1}`, ...place },
@@ -202,7 +209,7 @@ const ROUTING: readonly Row[] = [
   ...["10.1.0.254", "10.1.1.254", "fd00::fe", "fd00:1::fe"].map(
     (address): Row => ({
       ...{ table: "host", space: ROUTER, address },
-      ...somewhere({ kind: "gateway", mac: GATEWAY }),
+      ...somewhere({ kind: "gateway", mac: GATEWAY, network: networkOf(address) }),
     }),
   ),
   ...(
@@ -254,10 +261,10 @@ export const ROWS: readonly Row[] = [
   ...PEERS.flatMap(({ family, address }, i): readonly Row[] => [
     peer(i + 1, family, address),
     { table: "peer_in", address, peer: i + 1 },
-    // The second is not one of weft's hosts; the first two are strangers to one network.
+    // The first two are strangers to one network.
     ...NETWORKS.filter((network) => network !== OTHER_NETWORK || i > 1).map(
       (network): Row => ({
-        ...{ table: "admit", peer: i + 1, network, dscpKeep: i === 1 },
+        ...{ table: "admit", peer: i + 1, network, dscpKeep: isForeign(i, network) },
         ...{ group: i + 1, learns: true },
       }),
     ),
@@ -297,13 +304,16 @@ export const ROWS: readonly Row[] = [
   }),
   { table: "source", port: 3, prefix: "::/16" },
   attach(THIRD, {
-    sources: true,
-    tenantTunnels: "deny",
-    unknownUnicast: "drop",
-    dscp: "pipe",
-    routed: true,
+    ...{
+      sources: true,
+      discovers: true,
+      tenantTunnels: "deny",
+      unknownUnicast: "drop",
+      dscp: "pipe",
+    },
+    ...{ routed: true, unknownNeighbours: "drop", mssClamp: true },
   }),
-  attach(LAST, { bumPps: 1_000_000_000 }),
+  attach(LAST, { bumPps: 1_000_000_000, discovers: true, anyIpv4: true, anyIpv6: true }),
   {
     ...{ table: "flood", network: NETWORK, local: [1, 2, 3], bumPps: null },
     lists: [
@@ -351,11 +361,16 @@ export const PASSING_PLACES: readonly (Destination & Passing)[] = [
     ...somewhere({ kind: "group", target, mac: stationMac(target) }),
     ...{ isMoved: true, isOver: false },
   })),
+  ...[3, 4, 8].map((target) => ({
+    ...somewhere({ kind: "group", target, mac: stationMac(target) }),
+    ...{ isMoved: false, isOver: true },
+  })),
   ...[false, true].flatMap((isOver) => [
     { ...somewhere({ kind: "group", target: 1, byRouter: true }), isMoved: true, isOver },
     { ...somewhere({ kind: "group", target: 8, byRouter: true }), isMoved: true, isOver },
     { ...somewhere({ kind: "group", target: 2, byRouter: true }), isMoved: false, isOver },
     { ...somewhere({ kind: "port", target: 1, mac: PORTS[1] }), isMoved: false, isOver },
+    { ...somewhere({ kind: "port", target: 2, mac: PORTS[2] }), isMoved: false, isOver },
   ]),
 ];
 

@@ -48,9 +48,13 @@ beforeEach(() => {
   rig.setVniIn({ flags: VNI_IN_FLAG.VNI_IN_GATEWAY });
   rig.setAdmit(1, NETWORK, ADMIT_FLAG.ADMIT_DSCP_KEEP, 1);
   for (const address of GATEWAYS)
-    rig.set("host", pack("hostKey", { space: 0, address: mappedOctets({ octets: ip(address) }) }), {
-      ...{ network: NETWORK, kind: TARGET_KIND.TARGET_GATEWAY, mac: mac(GATEWAY), mtu: 1500 },
-    });
+    rig.set(
+      "host",
+      pack("hostKey", { space: NETWORK, address: mappedOctets({ octets: ip(address) }) }),
+      {
+        ...{ network: NETWORK, kind: TARGET_KIND.TARGET_GATEWAY, mac: mac(GATEWAY), mtu: 1500 },
+      },
+    );
   rig.setAt("slow", 0, { ifindex: rig.ifindex("spare"), heardUntilNs: FOR_EVER_NS });
 });
 
@@ -144,7 +148,7 @@ test("a host that is not the gateway answers nobody", () => {
 test("the gateway of another network is not asked here", () => {
   rig.set(
     "host",
-    pack("hostKey", { space: 0, address: mappedOctets({ octets: ip("10.1.0.254") }) }),
+    pack("hostKey", { space: NETWORK, address: mappedOctets({ octets: ip("10.1.0.254") }) }),
     {
       ...{ network: NETWORK + 1, kind: TARGET_KIND.TARGET_GATEWAY, mac: mac(GATEWAY), mtu: 1500 },
     },

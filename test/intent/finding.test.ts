@@ -35,6 +35,20 @@ interface Case {
 const port = (spec: string): string => documentText("Port", "a/p3", spec);
 const multicast = (name: string, spec: string): string =>
   documentText("Network", `a/${name}`, `{bum: multicast, ${spec}}`);
+const router = (name: string, spec: string): string => documentText("Router", `a/${name}`, spec);
+const other = (spec: string): string =>
+  documentText("Network", "a/m", `{vni: 5001, gateways: [10.0.1.254], ${spec}}`);
+/** The sound intent with a gateway, a second network and a router of both, which `spec` adds to. */
+const routed = (spec: string, more: readonly string[] = []): readonly string[] =>
+  spoiled(network, "vni", "gateways: [10.0.0.254], vni", [
+    other("subnets: [10.0.1.0/24]"),
+    router("r", `{networks: [n, m], l3vni: 6000${spec}}`),
+    ...more,
+  ]);
+const third = (spec: string): readonly string[] => [
+  documentText("Network", "a/x", "{vni: 5002, subnets: [10.0.2.0/24], gateways: [10.0.2.254]}"),
+  router("s", `{networks: [x], l3vni: 6001${spec}}`),
+];
 const P3 = "network: n, host: h1, interface: w3, mac: '02:00:00:00:00:03'";
 const cases: readonly Case[] = [
   { of: "a sound intent", documents: sound, findings: [] },
@@ -609,21 +623,366 @@ const cases: readonly Case[] = [
     says: "239.1.25.161 has the MAC of a/o's 239.129.25.161, 01:00:5e:01:19:a1",
   },
   {
+    of: "group-mac-shared (the link's own)",
+    documents: [...sound, multicast("m", "group: 239.0.0.5, vni: 5001")],
+    findings: ["warning group-mac-shared Network a/m $.spec.group"],
+  },
+  { of: "a sound router", documents: routed(""), findings: [] },
+  {
+    of: "missing-field (networks)",
+    documents: [...sound, router("r", "{l3vni: 6000}")],
+    findings: ["error missing-field Router a/r $.spec.networks"],
+  },
+  {
+    of: "bad-value (a route neither here nor there)",
+    documents: routed(", routes: [{prefix: 10.9.0.0/16}]"),
+    findings: ["error bad-value Router a/r $.spec.routes[0]"],
+    says: "either via or blackhole",
+  },
+  {
+    of: "bad-value (a route both here and there)",
+    documents: routed(", routes: [{prefix: 10.9.0.0/16, via: 10.0.0.1, blackhole: true}]"),
+    findings: ["error bad-value Router a/r $.spec.routes[0]"],
+    says: "either via or blackhole",
+  },
+  {
+    of: "bad-value (a route between families)",
+    documents: routed(", routes: [{prefix: 'fd00::/64', via: 10.0.0.1}]"),
+    findings: ["error bad-value Router a/r $.spec.routes[0]"],
+    says: "one family",
+  },
+  {
+    of: "unknown-network (of a router)",
+    documents: [...sound, router("r", "{networks: [nn], l3vni: 6000}")],
+    findings: ["error unknown-network Router a/r $.spec.networks[0]"],
+    suggests: "a/n",
+  },
+  {
+    of: "unknown-host (of a router)",
+    documents: routed(", gateway: centralized, gatewayHost: h9"),
+    findings: ["error unknown-host Router a/r $.spec.gatewayHost"],
+    suggests: "h1",
+  },
+  {
+    of: "foreign-network (of a router)",
+    documents: [
+      ...sound,
+      documentText("Tenant", "b", "{}"),
+      documentText("Router", "b/r", "{networks: [a/n], l3vni: 6000}"),
+    ],
+    findings: ["error foreign-network Router b/r $.spec.networks[0]"],
+    says: "a/n belongs to another tenant",
+  },
+  {
+    of: "number-missing (of a router)",
+    documents: spoiled(tenant, "{}", "{pools: [q, p]}", [
+      documentText("Pool", "p", "{numbers: l3vni, ranges: ['6000-6002']}"),
+      documentText("Pool", "q", "{numbers: vni, ranges: ['5000-5002']}"),
+      router("r", "{networks: [n]}"),
+    ]).map((one) => one.replace("{vni: 5000,", "{vni: 6000, gateways: [10.0.0.254],")),
+    findings: ["error number-missing Router a/r $.spec.l3vni"],
+    suggests: "l3vni: 6001 (free in pool q, p), or run weft allocate --write",
+  },
+  {
+    of: "number-missing (of a router whose tenant has no pool for them)",
+    documents: spoiled(tenant, "{}", "{pools: [q]}", [
+      documentText("Pool", "q", "{numbers: vni, ranges: ['5000-5002']}"),
+      router("r", "{networks: [n]}"),
+    ]).map((one) => one.replace("{vni: 5000,", "{vni: 5000, gateways: [10.0.0.254],")),
+    findings: ["error number-missing Router a/r $.spec.l3vni"],
+    suggests: "l3vni: 5001 (free in pool q), or run weft allocate --write",
+  },
+  {
+    of: "number-duplicate (network and router)",
+    documents: routed("").map((one) => one.replace("6000", "5000")),
+    findings: [
+      "error number-duplicate Network a/n $.spec.vni",
+      "error number-duplicate Router a/r $.spec.l3vni",
+    ],
+    says: "5000 is router a/r's too",
+  },
+  {
+    of: "number-reserved (of a router)",
+    documents: routed(", encapsulations: [nvgre]").map((one) => one.replace("6000", "4000")),
+    findings: ["error number-reserved Router a/r $.spec.l3vni"],
+  },
+  {
+    of: "number-overrides-record (of a router)",
+    documents: routed(""),
+    numbers: "numbers: {router a/r: 6001}\n",
+    findings: ["warning number-overrides-record Router a/r $.spec.l3vni"],
+  },
+  {
     of: "unknown-router",
-    documents: spoiled(network, "vni", "gateways: [10.0.0.254], vni", [
-      documentText(
-        "Router",
-        "a/r",
-        "{networks: [n], l3vni: 6000, export: [{prefixes: [10.0.0.0/24], to: [r2]}]}",
-      ),
-    ]),
+    documents: routed(", export: [{prefixes: [10.0.0.0/24], to: [r2]}]"),
     findings: ["error unknown-router Router a/r $.spec.export[0].to[0]"],
     says: "no Router a/r2",
   },
   {
-    of: "group-mac-shared (the link's own)",
-    documents: [...sound, multicast("m", "group: 239.0.0.5, vni: 5001")],
-    findings: ["warning group-mac-shared Network a/m $.spec.group"],
+    of: "network-routed-twice",
+    documents: routed("", [router("s", "{networks: [m], l3vni: 6001}")]),
+    findings: [
+      "error network-routed-twice Router a/r $.spec.networks[1]",
+      "error network-routed-twice Router a/s $.spec.networks[0]",
+    ],
+    says: "a/m is also of Router a/s",
+  },
+  {
+    of: "subnet-missing",
+    documents: routed("").map((one) => one.replace("subnets: [10.0.1.0/24]", "subnets: []")),
+    findings: ["error subnet-missing Router a/r $.spec.networks[1]"],
+    says: "Network a/m",
+  },
+  {
+    of: "gateway-missing",
+    documents: routed("").map((one) => one.replace("gateways: [10.0.1.254], ", "")),
+    findings: ["error gateway-missing Router a/r $.spec.networks[1]"],
+    says: "Network a/m has no gateway",
+  },
+  {
+    of: "gateway-missing (of one family)",
+    documents: routed("").map((one) => one.replace("[10.0.1.0/24]", "[10.0.1.0/24, 'fd00::/64']")),
+    findings: ["warning gateway-missing Router a/r $.spec.networks[1]"],
+    says: "ipv6",
+  },
+  {
+    of: "address-outside-subnets (a gateway)",
+    documents: routed("").map((one) => one.replace("10.0.1.254", "10.0.3.254")),
+    findings: ["error address-outside-subnets Network a/m $.spec.gateways[0]"],
+  },
+  {
+    of: "duplicate-address (a gateway and a port)",
+    documents: routed("").map((one) => one.replace("10.0.0.254", "10.0.0.1")),
+    findings: [
+      "error duplicate-address Network a/n $.spec.gateways[0]",
+      "error duplicate-address Port a/p1 $.spec.addresses[0]",
+    ],
+    says: "10.0.0.1 is also Port a/p1's",
+  },
+  {
+    of: "subnet-overlap (in a router)",
+    documents: routed("").map((one) => one.replace("[10.0.1.0/24]", "[10.0.0.0/23]")),
+    findings: ["error subnet-overlap Router a/r $.spec.networks[0]"],
+    says: "10.0.0.0/24 of Network a/n overlaps 10.0.0.0/23 of Network a/m",
+  },
+  {
+    of: "no overlap between routers",
+    documents: routed("", third("")).map((one) => one.replaceAll("10.0.2.", "10.0.1.")),
+    findings: [],
+  },
+  {
+    of: "gateway-unserved",
+    documents: routed("", [
+      documentText(
+        "Host",
+        "h3",
+        "{managed: false, uplinks: [{interface: up0}], vteps: [192.0.2.3]}",
+      ),
+      port("{network: m, host: h3, mac: '02:00:00:00:00:03'}"),
+    ]),
+    findings: ["warning gateway-unserved Router a/r $.spec.networks"],
+    says: "Host h3 is not managed",
+  },
+  {
+    of: "gateway-host-missing",
+    documents: routed(", gateway: centralized"),
+    findings: ["error gateway-host-missing Router a/r $.spec.gatewayHost"],
+  },
+  {
+    of: "gateway-host-unmanaged",
+    documents: routed(", gateway: centralized, gatewayHost: h3", [
+      documentText(
+        "Host",
+        "h3",
+        "{managed: false, uplinks: [{interface: up0}], vteps: [192.0.2.3]}",
+      ),
+    ]),
+    findings: ["error gateway-host-unmanaged Router a/r $.spec.gatewayHost"],
+    says: "Host h3",
+  },
+  {
+    of: "gateway-host-idle",
+    documents: routed(", gatewayHost: h2"),
+    findings: ["warning gateway-host-idle Router a/r $.spec.gatewayHost"],
+    says: "Host h2 stands ready",
+  },
+  {
+    of: "route-duplicate",
+    documents: routed(
+      ", routes: [{prefix: 10.9.0.0/16, blackhole: true}, {prefix: 10.9.0.0/16, via: 10.0.0.1}, {prefix: 10.0.1.0/24, blackhole: true}, {prefix: 10.0.1.0/25, blackhole: true}]",
+    ),
+    findings: [
+      "error route-duplicate Router a/r $.spec.routes[1].prefix",
+      "error route-duplicate Router a/r $.spec.routes[2].prefix",
+    ],
+    says: "10.9.0.0/16 is also $.spec.routes[0]",
+  },
+  {
+    of: "via-unknown",
+    documents: routed(
+      ", routes: [{prefix: 10.9.0.0/16, via: 10.0.0.9}, {prefix: 10.8.0.0/16, via: 10.0.9.1}, {prefix: 10.7.0.0/16, via: 10.0.0.254}, {prefix: 10.6.0.0/16, via: 10.0.0.2}]",
+    ),
+    findings: [
+      "error via-unknown Router a/r $.spec.routes[0].via",
+      "error via-unknown Router a/r $.spec.routes[1].via",
+      "error via-unknown Router a/r $.spec.routes[2].via",
+    ],
+    says: "10.0.0.9 is no port's on Network a/n",
+  },
+  {
+    of: "export-foreign",
+    documents: routed(
+      ", export: [{prefixes: [10.0.0.0/23, 10.0.0.0/25, 10.9.1.0/24], to: [s]}], routes: [{prefix: 10.9.0.0/16, via: 10.0.0.1}]",
+      third(""),
+    ),
+    findings: ["error export-foreign Router a/r $.spec.export[0].prefixes[0]"],
+    says: "10.0.0.0/23",
+  },
+  {
+    of: "export-overlap (a subnet of the other)",
+    documents: routed(
+      ", export: [{prefixes: [10.0.0.0/24, 10.0.1.128/25], to: [s]}]",
+      third(""),
+    ).map((one) => one.replaceAll("10.0.2.", "10.0.1.")),
+    findings: ["error export-overlap Router a/r $.spec.export[0].prefixes[1]"],
+    says: "10.0.1.128/25 overlaps 10.0.1.0/24, subnet of Network a/x, in Router a/s",
+  },
+  {
+    of: "export-overlap (a route of the other)",
+    documents: routed(
+      ", export: [{prefixes: [10.0.0.0/24], to: [s]}]",
+      third(
+        ", routes: [{prefix: 10.0.0.0/16, blackhole: true}, {prefix: 0.0.0.0/0, blackhole: true}]",
+      ),
+    ),
+    findings: ["error export-overlap Router a/r $.spec.export[0].prefixes[0]"],
+    says: "10.0.0.0/24 overlaps 10.0.0.0/16, route of Router a/s, in Router a/s",
+  },
+  {
+    of: "export-overlap (two to a third)",
+    documents: routed(", export: [{prefixes: [10.0.1.0/24], to: [t]}]", [
+      ...third(", export: [{prefixes: [10.0.2.0/25], to: [t]}]").map((one) =>
+        one.replaceAll("10.0.2.", "10.0.1."),
+      ),
+      documentText("Network", "a/y", "{vni: 5003, subnets: [10.0.3.0/24], gateways: [10.0.3.254]}"),
+      router("t", "{networks: [y], l3vni: 6002}"),
+    ]),
+    findings: [
+      "error export-overlap Router a/r $.spec.export[0].prefixes[0]",
+      "error export-overlap Router a/s $.spec.export[0].prefixes[0]",
+    ],
+    says: "10.0.1.0/24 overlaps 10.0.1.0/25, export of Router a/s, in Router a/t",
+  },
+  {
+    of: "export-overlap (to itself)",
+    documents: routed(", export: [{prefixes: [10.0.1.0/24], to: [r]}]"),
+    findings: ["error export-overlap Router a/r $.spec.export[0].prefixes[0]"],
+  },
+  {
+    of: "mac-reserved",
+    documents: routed("").map((one) =>
+      one
+        .replace("02:00:00:00:00:01", "06:77:65:66:74:01")
+        .replace("02:00:00:00:00:02", "0a:77:c0:00:02:01"),
+    ),
+    findings: [
+      "error mac-reserved Port a/p1 $.spec.mac",
+      "error mac-reserved Port a/p2 $.spec.mac",
+    ],
+    says: "06:77:65:66:74:01 is the MAC of the gateways of Fabric f",
+  },
+  {
+    of: "mac-reserved (only where there are routers)",
+    documents: spoiled(p1, "02:00:00:00:00:01", "06:77:65:66:74:01"),
+    findings: [],
+  },
+  {
+    of: "mac-reserved (the gateways')",
+    documents: routed("").map((one) =>
+      one === fabric ? one.replace("rfc", "rfc, gatewayMac: '0a:77:c0:00:02:02'") : one,
+    ),
+    findings: ["error mac-reserved Fabric f $.spec.gatewayMac"],
+    says: "Host h2",
+  },
+  {
+    // Two addresses of one hash, found by trying five million.
+    of: "router-mac-shared",
+    documents: routed("", [
+      ...["55cb", "55e3"].map((end) =>
+        documentText(
+          "Host",
+          `x-${end}`,
+          `{uplinks: [{interface: up0}], vteps: ['2001:db8::1:${end}']}`,
+        ),
+      ),
+    ]),
+    findings: [
+      "error router-mac-shared Host x-55cb $.spec.vteps",
+      "error router-mac-shared Host x-55e3 $.spec.vteps",
+    ],
+    says: "0e:b7:9f:a7:d4:6a, which follows from its first address, is Host x-55e3's too",
+  },
+  {
+    of: "vtep-missing (who routes there)",
+    documents: routed("", [
+      documentText(
+        "Host",
+        "h3",
+        "{uplinks: [{interface: up0}], vteps: ['2001:db8::3', 192.0.2.3]}",
+      ),
+      port("{network: m, host: h3, interface: w3, mac: '02:00:00:00:00:03'}"),
+    ]).map((one) => one.replace("[10.0.1.254]", "[10.0.1.254], underlay: ipv6")),
+    findings: ["error vtep-missing Router a/r $.spec.networks"],
+    says: "Host h2 routes to Network a/m over ipv6, and Host h2 has no ipv6 address",
+  },
+  {
+    of: "no-common-encapsulation (of a router)",
+    documents: routed(", encapsulations: [nvgre]").map((one) =>
+      one === h2 ? one.replace("vteps", "encapsulations: [vxlan], vteps") : one,
+    ),
+    findings: ["error no-common-encapsulation Router a/r $.spec.encapsulations"],
+    says: "Router a/r allows nvgre; Host h1 speaks vxlan, nvgre, Host h2 speaks vxlan",
+  },
+  {
+    of: "no-common-encapsulation (asymmetric)",
+    documents: routed(", irb: asymmetric", [
+      documentText(
+        "Host",
+        "h3",
+        "{uplinks: [{interface: up0}], vteps: [192.0.2.3], encapsulations: [nvgre]}",
+      ),
+      port("{network: m, host: h3, interface: w3, mac: '02:00:00:00:00:03'}"),
+    ]).map((one) => one.replace("[10.0.1.254]", "[10.0.1.254], encapsulations: [nvgre]")),
+    // h1 and h2 are not alike: one has addresses of both families.
+    findings: [
+      "error no-common-encapsulation Router a/r $.spec.encapsulations",
+      "error no-common-encapsulation Router a/r $.spec.encapsulations",
+    ],
+    says: "Network a/n allows vxlan; Host h1 speaks vxlan, nvgre, Host h3 speaks nvgre: they",
+  },
+  {
+    of: "mtu-too-small (through a router)",
+    documents: routed("", [
+      documentText("Host", "h3", "{uplinks: [{interface: up0}], vteps: ['2001:db8::3']}"),
+      port("{network: m, host: h3, interface: w3, mac: '02:00:00:00:00:03'}"),
+    ]).map((one) =>
+      one === h2
+        ? one.replace("up0}", "up0, mtu: 1340}").replace("192.0.2.2", "192.0.2.2, '2001:db8::2'")
+        : one
+            .replace("[10.0.1.254]", "[10.0.1.254, 'fd00::fe'], underlay: ipv6")
+            .replace("[10.0.1.0/24]", "[10.0.1.0/24, 'fd00::/64']")
+            .replace("'2001:db8::3'", "'2001:db8::3', 192.0.2.3"),
+    ),
+    findings: ["error mtu-too-small Router a/r $.spec.networks"],
+    says: "leaves less than 1280 octets for a packet between Host h2 and Network a/m",
+  },
+  {
+    of: "limit-exceeded (lengths of IPv6 prefixes)",
+    documents: routed(
+      `, routes: [${Array.from({ length: 25 }, (_, i) => `{prefix: 'fd00::/${i + 8}', blackhole: true}`).join(", ")}]`,
+    ),
+    findings: ["error limit-exceeded Router a/r $.spec.routes"],
+    says: "25 different lengths of IPv6 prefixes, and an address space has at most 24",
   },
 ];
 

@@ -6,8 +6,11 @@ import assert from "node:assert/strict";
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { TARGET_KIND } from "../../src/rows/abi.generated.ts";
+import { integerOf } from "../../src/rows/pack.ts";
 import { buildFlows, type End, Sender } from "../agent/traffic.ts";
 import { sleep } from "./capture.ts";
+import { hex, Table } from "./tables.ts";
 import { labName, remainsOf, run, weft, withIntent } from "./weft.ts";
 
 const MOVES = Number(process.env.WEFT_MOVES ?? "20");
@@ -17,15 +20,19 @@ const LOSS_SECONDS_MAX = 0.2;
 const MOVER = { mac: "02:00:00:00:00:09", address: "10.0.0.9" };
 const HOSTS = ["h1", "h2", "h3"] as const;
 
-/** With the mover on `host`. Every host has an endpoint that stays. */
-function intent(host: string): string {
+/** With the mover on `host`. Every host has an endpoint that stays; h3 is one of ours, or the kernel's vxlan. */
+function intent(host: string, third: "ours" | "foreign" = "ours"): string {
+  const isForeign = (name: string): boolean => name === "h3" && third === "foreign";
   const documents = [
     { kind: "Fabric", metadata: { name: "f" }, spec: {} },
     { kind: "Tenant", metadata: { name: "org" }, spec: {} },
     ...HOSTS.map((name, i) => ({
       kind: "Host",
       metadata: { name },
-      spec: { uplinks: [{ interface: "uplink0", mtu: 1600 }], vteps: [`192.0.2.${i + 1}`] },
+      spec: {
+        ...{ uplinks: [{ interface: "uplink0", mtu: 1600 }], vteps: [`192.0.2.${i + 1}`] },
+        ...(isForeign(name) ? { managed: false, encapsulations: ["vxlan"] } : {}),
+      },
     })),
     {
       kind: "Network",
@@ -36,7 +43,8 @@ function intent(host: string): string {
       kind: "Port",
       metadata: { name: `stays-${name}`, tenant: "org" },
       spec: {
-        ...{ network: "net", host: name, interface: `stays-${name}` },
+        ...{ network: "net", host: name },
+        ...(isForeign(name) ? {} : { interface: `stays-${name}` }),
         ...{ mac: `02:00:00:00:00:0${i + 1}`, addresses: [`10.0.0.${i + 1}`] },
       },
     })),
@@ -59,6 +67,20 @@ interface Listed {
   readonly mac: string;
   readonly where: string;
   readonly port: string | null;
+}
+
+/** Where the rows whose key ends in `octets`, or has them before its padding, lead to. */
+function kindsIn(
+  lab: string,
+  host: string,
+  table: "fdb" | "host",
+  octets: readonly string[],
+): readonly number[] {
+  const found = new Table(lab, host, table)
+    .entries()
+    .filter(({ key }) => key.join(" ").includes(octets.join(" ")));
+  const layout = table === "fdb" ? "fdbRow" : "routeRow";
+  return found.map(({ value }) => integerOf(layout, Uint8Array.from(value, Number), "kind"));
 }
 
 /** Packets of `from` that did not reach `to`. */
@@ -154,6 +176,61 @@ test(`an endpoint that moves ${MOVES} times`, async (t) => {
           `as ${of} knows it`,
         );
       for (const of of HOSTS) assert.equal(knownAt(of)?.where, last, `as ${of} knows it`);
+      for (const of of HOSTS) {
+        const want = of === last ? TARGET_KIND.TARGET_PORT : TARGET_KIND.TARGET_GROUP;
+        const mac = MOVER.mac.split(":").map((octet) => `0x${octet}`);
+        const address = MOVER.address.split(".").map((octet) => hex(Number(octet)));
+        assert.deepEqual(kindsIn(name, of, "fdb", mac), [want], `fdb of ${of}`);
+        assert.deepEqual(kindsIn(name, of, "host", address), [want], `host of ${of}`);
+      }
+    } finally {
+      assert.equal(weft("lab", "down", name).exit, 0);
+      assert.deepEqual(remainsOf(name), before);
+    }
+  });
+});
+
+test("a host that is not ours hears where an endpoint has gone, though it says nothing itself", async () => {
+  const name = labName("heard");
+  const before = remainsOf(name);
+  const mover = `weft-${name}-port_org_mover`;
+  const foreign = `weft-${name}-host_h3`;
+  const ip = (space: string, line: string): string => {
+    const done = run("ip", "-n", space, ...line.split(" "));
+    assert.equal(done.exit, 0, done.err);
+    return done.out;
+  };
+  await withIntent({ "all.yaml": intent("h1", "foreign") }, async (directory) => {
+    const [device] = ((): readonly string[] => {
+      const up = weft("lab", "up", directory, "--name", name);
+      assert.equal(up.exit, 0, up.err);
+      const links: readonly { ifname: string }[] = JSON.parse(
+        ip(foreign, "-j link show type vxlan"),
+      );
+      return links.map(({ ifname }) => ifname);
+    })();
+    assert.ok(device !== undefined);
+    const learned = (): string | undefined => {
+      const shown = run("bridge", "-j", "-n", foreign, "fdb", "show", "dev", device).out;
+      const rows: readonly { mac: string; dst?: string }[] = JSON.parse(shown);
+      return rows.find(({ mac, dst }) => mac === MOVER.mac && dst !== undefined)?.dst;
+    };
+    const until = async (dst: string): Promise<void> => {
+      for (let tries = 0; tries < 100 && learned() !== dst; tries++) await sleep(50);
+      assert.equal(learned(), dst);
+    };
+    try {
+      ip(foreign, `link set ${device} type vxlan learning`);
+      run("bridge", "-n", foreign, "fdb", "del", MOVER.mac, "dev", device, "self");
+      // It speaks when it is spoken to, and says nothing when its link comes back.
+      const quiet = "echo 1 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6";
+      run("ip", "netns", "exec", mover, "sh", "-c", quiet);
+      const ping = ["ping", "-c", "1", "-W", "2", MOVER.address];
+      assert.equal(run("ip", "netns", "exec", `weft-${name}-port_org_stays-h3`, ...ping).exit, 0);
+      await until("192.0.2.1");
+      writeFileSync(join(directory, "all.yaml"), intent("h2", "foreign"));
+      ip(`weft-${name}-host_h1`, `link set mover netns weft-${name}-host_h2`);
+      await until("192.0.2.2");
     } finally {
       assert.equal(weft("lab", "down", name).exit, 0);
       assert.deepEqual(remainsOf(name), before);

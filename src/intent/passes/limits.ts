@@ -1,9 +1,17 @@
 /** Pass: what a host would hold fits the datapath's tables (datapath/maps.h). */
 import { LIMIT } from "../../rows/abi.generated.ts";
-import type { Finding, Intent } from "../intent.ts";
+import type { Finding, Host, Intent } from "../intent.ts";
 import { findingAt } from "../report.ts";
 import { sourcesOf } from "../sources.ts";
-import { encapsulationBetween, encapsulationsAt, type Segment, vtepsOf } from "./segments.ts";
+import { type Overlay, routesTo, visitorsOf } from "./locals.ts";
+import {
+  addressesIn,
+  encapsulationBetween,
+  encapsulationsAt,
+  type Segment,
+  vtepsOf,
+} from "./segments.ts";
+import { familiesOf, prefixesOf, type Vrf } from "./vrfs.ts";
 
 /** Entries of one host by what they are, each with its bound. Ids begin with 1, so an id table holds one fewer. */
 const bounds = {
@@ -17,22 +25,26 @@ const bounds = {
   admissions: LIMIT.ADMIT_MAX,
   "flood members": LIMIT.FLOOD_MEMBERS_MAX,
   "underlay groups": LIMIT.UNDERLAY_GROUPS_MAX,
+  addresses: LIMIT.HOSTS_MAX,
+  routes: LIMIT.ROUTES_MAX,
+  "address spaces": LIMIT.SPACES_MAX,
 } as const;
 
 export type Entries = { -readonly [What in keyof typeof bounds]: number };
 
 export function checkLimits(
   intent: Intent,
-  segments: readonly Segment[],
+  { segments, vrfs }: Overlay,
 ): {
   readonly findings: readonly Finding[];
   /** Of each managed host. */
   readonly entriesByHost: Map<string, Entries>;
 } {
-  const findings = segments.flatMap(checkReplicas);
+  const findings = [...segments.values()].flatMap(checkReplicas);
   const entriesByHost = new Map<string, Entries>();
   const segmentsByHost = new Map<string, Segment[]>();
-  for (const segment of segments)
+  const routed = new Set([...vrfs.values()].flatMap(networkKeysIn));
+  for (const segment of segments.values())
     for (const host of segment.membersByHost.keys()) {
       const list = segmentsByHost.get(host);
       if (list) list.push(segment);
@@ -40,7 +52,9 @@ export function checkLimits(
     }
   for (const host of intent.hosts.values()) {
     if (!host.spec.managed) continue;
-    const entries = countEntries(host.key, segmentsByHost.get(host.key) ?? []);
+    const own = segmentsByHost.get(host.key) ?? [];
+    const entries = countEntries(host.key, own, routed);
+    for (const vrf of vrfs.values()) addVrfEntries(entries, host, { vrf, vrfs }, 1);
     entriesByHost.set(host.key, entries);
     for (const { what, count, most } of beyond(entries))
       findings.push(
@@ -64,7 +78,11 @@ export function beyond(
     .filter(({ count, most }) => count > most);
 }
 
-function countEntries(host: string, segments: readonly Segment[]): Entries {
+function countEntries(
+  host: string,
+  segments: readonly Segment[],
+  routed: ReadonlySet<string>,
+): Entries {
   const peers = new Set<string>();
   const entries: Entries = {
     ports: 0,
@@ -77,9 +95,13 @@ function countEntries(host: string, segments: readonly Segment[]): Entries {
     admissions: 0,
     "flood members": 0,
     "underlay groups": 0,
+    addresses: 0,
+    routes: 0,
+    "address spaces": 0,
   };
   for (const segment of segments) {
     addEntries(entries, host, segment, 1);
+    if (!routed.has(segment.network.key)) entries.addresses += addressesIn(segment);
     const family = segment.network.spec.underlay;
     for (const member of segment.membersByHost.values())
       if (member.host.key !== host)
@@ -89,7 +111,10 @@ function countEntries(host: string, segments: readonly Segment[]): Entries {
   return entries;
 }
 
-/** What one segment adds to the entries of `host`, or with -1 takes from them; but peers, who share segments. */
+/**
+ * What one segment adds to the entries of `host`, or with -1 takes from them; but peers, who share segments, and
+ * addresses, which are a router's where there is one.
+ */
 export function addEntries(
   entries: Entries,
   host: string,
@@ -114,6 +139,35 @@ export function addEntries(
   entries["underlay groups"] += sign * groups;
   entries["source prefixes"] += sign * prefixes.reduce((sum, count) => sum + count, 0);
   for (const { ports } of membersByHost.values()) entries["MAC addresses"] += sign * ports.length;
+}
+
+const networkKeysIn = ({ networks }: Vrf): readonly string[] =>
+  networks.map(({ network }) => network.key);
+
+/** What one router adds to the entries of `host`, or with -1 takes from them: no less than it does. */
+export function addVrfEntries(
+  entries: Entries,
+  host: Host,
+  { vrf, vrfs }: { readonly vrf: Vrf; readonly vrfs: Overlay["vrfs"] },
+  sign: 1 | -1,
+): void {
+  const families = familiesOf(vrf);
+  const segments = vrf.networks.flatMap(({ segment }) => segment ?? []);
+  if (routesTo(host, vrf, vrfs)) {
+    entries.groups += sign * vrf.hosts.size * families.length;
+    for (const { membersByHost } of segments)
+      if (!membersByHost.has(host.key)) entries.groups += sign * membersByHost.size;
+  }
+  if (!vrf.hosts.has(host.key)) return;
+  const visitors = [...visitorsOf(vrf, vrfs)].length;
+  const vteps = families.flatMap((family) => vtepsOf(host, family)).length;
+  entries.admissions += sign * visitors * (families.length + segments.length);
+  entries["incoming numbers"] += sign * vteps * encapsulationsAt(vrf.router, host).length;
+  const imported = [...vrf.imports.keys()].flatMap((key) => vrfs.get(key)?.networks ?? []);
+  for (const { network, addresses } of [...vrf.networks, ...imported])
+    entries.addresses += sign * ((network.spec.gateways?.length ?? 0) + addresses);
+  entries.routes += sign * prefixesOf(vrf, vrfs).length;
+  entries["address spaces"] += sign;
 }
 
 /** One list of one network holds REPLICAS_MAX: the ports of a host, or the peers of an encapsulation. */

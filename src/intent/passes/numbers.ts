@@ -39,7 +39,7 @@ export function checkNumbers(intent: Intent): readonly Finding[] {
         : findingAt(one, pathOf(one), {
             code: "number-missing",
             message: "has no number",
-            suggestion: `vni: ${number} (free in ${from}), or run weft allocate --write`,
+            suggestion: `${fieldOf(one)}: ${number} (free in ${from}), or run weft allocate --write`,
           }),
     );
   return findings;

@@ -46,7 +46,7 @@ export const OVERHEAD_OCTETS: Readonly<
 };
 
 /** What every IPv4 host takes (RFC 1122 §3.3.2), and what every IPv6 link carries (RFC 8200 §5). */
-const MTU_MIN = { ipv4: 576, ipv6: 1280 } as const;
+export const MTU_MIN = { ipv4: 576, ipv6: 1280 } as const;
 
 export function compileSegments(intent: Intent): {
   readonly segments: readonly Segment[];
@@ -219,4 +219,10 @@ function checkMtu(
       suggestion: `raise the uplink mtu of ${hosts} to ${needed} or more`,
     }),
   ];
+}
+
+/** How many addresses its ports have. */
+export function addressesIn({ membersByHost }: Segment): number {
+  const ports = [...membersByHost.values()].flatMap((member) => member.ports);
+  return ports.reduce((sum: number, { spec }) => sum + spec.addresses.length, 0);
 }

@@ -27,7 +27,8 @@ export function checkSupport(intent: Intent): readonly Finding[] {
   const routers = routersByNetworkOf(intent);
   for (const network of intent.networks.values()) {
     findings.push(...checkNetwork(network, fabric));
-    if (!routers.has(network.key)) findings.push(...checkUnrouted(network));
+    if (!routers.has(network.key) && !isRouterBroken(intent, network))
+      findings.push(...checkUnrouted(network));
   }
   for (const port of intent.ports.values()) findings.push(...checkPort(port));
   return findings;
@@ -123,7 +124,11 @@ function checkNetwork(network: Network, fabric: Fabric | undefined): readonly Fi
   return findings;
 }
 
-/** Only for what a router does. */
+/** A router of its tenant could not be read, and may have it. */
+const isRouterBroken = ({ broken }: Intent, { metadata: { tenant } }: Network): boolean =>
+  [...broken].some((label) => label.startsWith(`Router ${tenant}/`));
+
+/** What only a router gives an effect. */
 function checkUnrouted(network: Network): readonly Finding[] {
   const { gateways, mssClamp } = network.spec;
   const idle = (field: string): Finding =>

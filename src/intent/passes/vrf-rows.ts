@@ -7,6 +7,7 @@ import type { FamilyName, IdBook, Row, SpaceRow } from "../../rows/rows.ts";
 import { idOf } from "../id-book.ts";
 import type { Fabric, Host } from "../intent.ts";
 import { gatewayMacOf } from "../macs.ts";
+import { within } from "../prefixes.ts";
 import {
   destinationsOf,
   type Endpoint,
@@ -17,7 +18,14 @@ import {
 import { ownerOf } from "./host-rows.ts";
 import { type Overlay, routesTo, visitorsOf } from "./locals.ts";
 import { encapsulationsAt, vtepsOf } from "./segments.ts";
-import { isCentralized, type RoutedNetwork, routesAt, type Vrf } from "./vrfs.ts";
+import {
+  familiesOf,
+  gives,
+  isCentralized,
+  type RoutedNetwork,
+  routesAt,
+  type Vrf,
+} from "./vrfs.ts";
 import {
   isSymmetricAt,
   membersThrough,
@@ -26,13 +34,14 @@ import {
   type Viewpoint,
 } from "./ways.ts";
 
-/** One host's part of one router. */
+/** One host's part of one router, but for the addresses of its networks. */
 export interface LocalVrf {
   readonly vrf: Vrf;
   /** It takes part itself; else it only sends to its networks, from a router that it exports to. */
   readonly isPart: boolean;
   readonly visitors: readonly Tunnel[];
   readonly reached: readonly Tunnel[];
+  /** Routes, and addresses of other routers' networks. */
   readonly destinations: readonly Placed[];
 }
 
@@ -50,13 +59,8 @@ export function localVrfOf(
   const visitors = [...visitorsOf(vrf, vrfs)].flatMap((host) =>
     familiesOf(vrf).flatMap((family) => tunnelUnder(vrf, self, host, family)),
   );
-  const destinations = spaceFrom(fabric, self, vrf, vrfs);
+  const destinations = waysFrom(fabric, self, vrf, vrfs);
   return { vrf, isPart, visitors, reached, destinations };
-}
-
-/** Families of the tunnel addresses that carry its networks. */
-function familiesOf({ networks }: Vrf): readonly FamilyName[] {
-  return [...new Set(networks.map(({ network }) => network.spec.underlay))].sort();
 }
 
 function tunnelUnder(vrf: Vrf, self: Host, host: Host, family: FamilyName): readonly Tunnel[] {
@@ -82,7 +86,7 @@ function reachedFrom(self: Host, vrf: Vrf, vrfs: Overlay["vrfs"]): readonly Tunn
   return [...tunnels.values()];
 }
 
-/** All that comes of one router. */
+/** All that comes of one router, but for the addresses of its networks. */
 export function vrfRows(self: Host, local: LocalVrf, ids: IdBook): readonly Row[] {
   const { vrf, isPart, visitors, reached, destinations } = local;
   const rows: Row[] = visitors.map(({ peers: [{ name }] }) => ({
@@ -116,7 +120,7 @@ function arrivalRows(self: Host, vrf: Vrf): readonly Row[] {
       encapsulation,
       vni: number,
       network: number,
-      mtu: Math.max(...networks.map(({ mtu }) => mtu)),
+      mtu: Math.max(0, ...networks.map(({ mtu }) => mtu)),
       dscp: specs.every(({ dscp }) => dscp === "pipe") ? "pipe" : "uniform",
       unknownUnicast: "drop",
       learning: null,
@@ -146,20 +150,27 @@ function gatewayRows(self: Host, vrf: Vrf): readonly Row[] {
   });
 }
 
-/** All ways of the router's space that `self` has to know: where it does not route, those that it answers questions for. */
-function spaceFrom(fabric: Fabric, self: Host, vrf: Vrf, vrfs: Overlay["vrfs"]): readonly Placed[] {
+/** Routes of the router's space, and what is in it of others'; none where `self` does not route. */
+function waysFrom(fabric: Fabric, self: Host, vrf: Vrf, vrfs: Overlay["vrfs"]): readonly Placed[] {
+  if (!routesAt(vrf, self)) return [];
   const viewpoint = { self, space: vrf };
-  const routes = routesAt(vrf, self);
-  const networks = vrf.networks.filter(
-    ({ segment }) => routes || segment?.membersByHost.has(self.key),
-  );
-  const known = networks.flatMap((one) => addressesOf(fabric, viewpoint, vrf, one));
-  if (!routes) return known;
   const imported = [...vrf.imports].flatMap(([key, prefixes]) => {
     const home = vrfs.get(key);
     return home ? importedFrom(fabric, viewpoint, home, prefixes) : [];
   });
-  return [...known, ...routesOf(viewpoint, vrf).map(({ placed }) => placed), ...imported];
+  return [...routesOf(viewpoint, vrf).map(({ placed }) => placed), ...imported];
+}
+
+/** The addresses of one network of `vrf`, as far as `self` routes to them or answers questions for them. */
+export function localAddressesOf(
+  fabric: Fabric,
+  self: Host,
+  vrf: Vrf,
+  one: RoutedNetwork,
+): readonly Placed[] {
+  return routesAt(vrf, self) || one.segment?.membersByHost.has(self.key)
+    ? addressesOf(fabric, { self, space: vrf }, vrf, one)
+    : [];
 }
 
 /** Gateways and declared addresses of one network of `home`. */
@@ -229,13 +240,11 @@ function importedFrom(
   prefixes: readonly IpPrefix[],
 ): readonly Placed[] {
   const own = routesOf(viewpoint, home).toSorted((a, b) => b.prefix.bits - a.prefix.bits);
-  const within = ({ octets, family, bits }: IpPrefix, prefix: IpPrefix): boolean =>
-    bits >= prefix.bits && contains(prefix, { octets, family });
   const byPrefix = new Map<string, Placed>();
   for (const prefix of prefixes) {
     // The longest that it is part of says where the rest of it is.
     const whole = own.find((route) => within(prefix, route.prefix));
-    const inside = own.filter((route) => within(route.prefix, prefix));
+    const inside = own.filter((route) => gives(prefix, route.prefix));
     for (const { placed, prefix: at } of inside) byPrefix.set(formatPrefix(at), placed);
     const text = formatPrefix(prefix);
     if (whole) byPrefix.set(text, { ...whole.placed, at: { table: "route", prefix: text } });
@@ -243,7 +252,7 @@ function importedFrom(
   const addresses = home.networks.flatMap((one) => addressesOf(fabric, viewpoint, home, one));
   const exported = addresses.filter(({ at }) => {
     const ip = at.table === "host" ? parseIp(at.address) : null;
-    return ip !== null && prefixes.some((prefix) => contains(prefix, ip));
+    return ip !== null && prefixes.some((prefix) => prefix.bits > 0 && contains(prefix, ip));
   });
   return [...byPrefix.values(), ...exported];
 }

@@ -1,11 +1,13 @@
 /**
  * Pass: who routes for which networks, and what routers reach of one another. Takes the sound part of an intent.
  */
-import { type IpPrefix, parsePrefix } from "../../base/ip.ts";
+import { formatPrefix, type IpPrefix, parsePrefix } from "../../base/ip.ts";
+import type { FamilyName } from "../../rows/rows.ts";
 import type { Host, Intent, Network, Router } from "../intent.ts";
 import { numberOf } from "../numbers.ts";
+import { within } from "../prefixes.ts";
 import { exportsOf, gatewayHostOf, networkKeysOf } from "../routers.ts";
-import { overheadOf, type Segment, uplinkMtuOf } from "./segments.ts";
+import { addressesIn, overheadOf, type Segment, uplinkMtuOf } from "./segments.ts";
 
 /** A network of a router. */
 export interface RoutedNetwork {
@@ -15,6 +17,8 @@ export interface RoutedNetwork {
   readonly segment: Segment | null;
   /** Octets of the largest IP packet on it. */
   readonly mtu: number;
+  /** Addresses of its ports. */
+  readonly addresses: number;
 }
 
 /** A router as it is: an address space, and who takes part in it. */
@@ -40,26 +44,37 @@ export function compileVrfs(
   const importsByRouter = importsOf(intent);
   const vrfs = new Map<string, Vrf>();
   for (const router of intent.routers.values()) {
-    const number = numberOf(intent, router);
-    if (number === null) continue;
-    const gatewayHost = gatewayHostOf(intent, router);
-    const networks = networkKeysOf(router)
-      .toSorted()
-      .flatMap((key) => intent.networks.get(key) ?? []);
-    const hosts = hostsOf(intent, networks, segments);
-    if (gatewayHost?.spec.managed) hosts.add(gatewayHost.key);
-    const there = [...intent.hosts.values()].filter(({ key }) => hosts.has(key));
-    vrfs.set(router.key, {
-      router,
-      number,
-      networks: networks.flatMap((network) => routedOf(intent, network, segments, there)),
-      gatewayHost,
-      hosts: new Map(there.map((host) => [host.key, host])),
-      imports: importsByRouter.get(router.key) ?? new Map(),
-      importers: [...exportsOf(router).keys()].filter((key) => intent.routers.has(key)),
-    });
+    const imports = importsByRouter.get(router.key) ?? new Map<string, readonly IpPrefix[]>();
+    const vrf = compileVrf(intent, router, { segments, imports });
+    if (vrf) vrfs.set(router.key, vrf);
   }
   return vrfs;
+}
+
+/** One of them, which others' exports bring `imports`. Null: it has no number. */
+export function compileVrf(
+  intent: Intent,
+  router: Router,
+  { segments, imports }: Pick<Vrf, "imports"> & { readonly segments: ReadonlyMap<string, Segment> },
+): Vrf | null {
+  const number = numberOf(intent, router);
+  if (number === null) return null;
+  const gatewayHost = gatewayHostOf(intent, router);
+  const networks = networkKeysOf(router)
+    .toSorted()
+    .flatMap((key) => intent.networks.get(key) ?? []);
+  const hosts = hostsOf(intent, networks, segments);
+  if (gatewayHost?.spec.managed) hosts.add(gatewayHost.key);
+  const there = [...intent.hosts.values()].filter(({ key }) => hosts.has(key));
+  return {
+    router,
+    number,
+    networks: networks.flatMap((network) => routedOf(intent, network, segments, there)),
+    gatewayHost,
+    hosts: new Map(there.map((host) => [host.key, host])),
+    imports,
+    importers: [...exportsOf(router).keys()].filter((key) => intent.routers.has(key)),
+  };
 }
 
 function hostsOf(
@@ -83,7 +98,8 @@ function routedOf(
   const narrowest = Math.min(...hosts.map(uplinkMtuOf));
   // Without any host it is on none, and nobody asks.
   const mtu = segment?.mtu ?? (hosts.length > 0 ? narrowest - overheadOf(network) : 0);
-  return [{ network, number, segment, mtu }];
+  const addresses = segment ? addressesIn(segment) : 0;
+  return [{ network, number, segment, mtu, addresses }];
 }
 
 /** By importer, and by exporter, the prefixes. */
@@ -103,4 +119,31 @@ export const isCentralized = ({ router }: Vrf): boolean => router.spec.gateway =
 /** Whether `host` routes what its ports send, or what others send it to route. */
 export function routesAt(vrf: Vrf, host: Host): boolean {
   return isCentralized(vrf) ? vrf.gatewayHost?.key === host.key : vrf.hosts.has(host.key);
+}
+
+/** Families of the tunnel addresses that carry its networks. */
+export function familiesOf({ networks }: Vrf): readonly FamilyName[] {
+  return [...new Set(networks.map(({ network }) => network.spec.underlay))].sort();
+}
+
+/** Whether an export of `prefix` brings `part` along. A default route brings nothing but itself. */
+export const gives = (prefix: IpPrefix, part: IpPrefix): boolean =>
+  within(part, prefix) && (prefix.bits > 0 || part.bits === 0);
+
+/** Every prefix of the router's space: its own, and what it gets of others'. */
+export function prefixesOf(vrf: Vrf, vrfs: ReadonlyMap<string, Vrf>): readonly IpPrefix[] {
+  const imported = [...vrf.imports].flatMap(([key, prefixes]) => {
+    const home = vrfs.get(key);
+    const own = home ? ownPrefixesOf(home) : [];
+    const inside = own.filter((one) => prefixes.some((prefix) => gives(prefix, one)));
+    return home ? [...prefixes, ...inside] : [];
+  });
+  const all = [...ownPrefixesOf(vrf), ...imported];
+  return [...new Map(all.map((prefix) => [formatPrefix(prefix), prefix])).values()];
+}
+
+function ownPrefixesOf({ networks, router }: Vrf): readonly IpPrefix[] {
+  const subnets = networks.flatMap(({ network }) => network.spec.subnets);
+  const texts = [...subnets, ...router.spec.routes.map(({ prefix }) => prefix)];
+  return texts.flatMap((text) => parsePrefix(text) ?? []);
 }

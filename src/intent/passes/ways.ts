@@ -91,25 +91,35 @@ export interface Viewpoint {
   readonly space: Vrf | null;
 }
 
-/** The way to a port of `segment` at `host`, of a network that `home` routes for. Null: there is none. */
-export function wayTo(
+/** Which host gets packets for a port of `segment` at `host`, and under whose number; null: they stay here. */
+export function hopTo(
   { self, space }: Viewpoint,
   home: Vrf | null,
   segment: Segment,
   host: Host,
-): Way | null {
-  const { network } = segment;
-  const family = network.spec.underlay;
-  const over = (tunnel: Tunnel | null, byRouter: boolean): Way | null =>
-    tunnel && { tunnel, byRouter };
+): { readonly host: Host; readonly under: Numbered } | null {
   const gateway = home?.gatewayHost ?? null;
   // What others reach of a centralized router goes through its host, wherever it is.
   if (home && isCentralized(home) && space !== home && gateway && gateway.key !== self.key)
-    return over(tunnelBetween(self, gateway, home.router, family), true);
-  if (host.key === self.key) return { tunnel: null, byRouter: false };
+    return { host: gateway, under: home.router };
+  if (host.key === self.key) return null;
   return home && host.spec.managed && isSymmetricAt(home, self)
-    ? over(tunnelBetween(self, host, home.router, family), true)
-    : over(tunnelBetween(self, host, network, family), false);
+    ? { host, under: home.router }
+    : { host, under: segment.network };
+}
+
+/** The way to a port of `segment` at `host`, of a network that `home` routes for. Null: there is none. */
+export function wayTo(
+  viewpoint: Viewpoint,
+  home: Vrf | null,
+  segment: Segment,
+  host: Host,
+): Way | null {
+  const hop = hopTo(viewpoint, home, segment, host);
+  if (!hop) return { tunnel: null, byRouter: false };
+  const family = segment.network.spec.underlay;
+  const tunnel = tunnelBetween(viewpoint.self, hop.host, hop.under, family);
+  return tunnel && { tunnel, byRouter: hop.under.kind === "Router" };
 }
 
 /** Whether `self` leaves it to the other host to route for `vrf`: the gateway host's packets are routed already. */
