@@ -182,7 +182,8 @@ function layOutTunnels(
   invariant(fabric !== undefined, "an intent without errors has a fabric");
   return segments
     .filter(({ membersByHost }: Segment) => membersByHost.has(self.key))
-    .map(({ network, number, mtu, membersByHost, multicast }: Segment): Tunnel => {
+    .map((segment: Segment): Tunnel => {
+      const { network, number, mtu, multicast } = segment;
       // The first of the network's family, as everybody else addresses the host.
       const vtep = (host: Host): string => vtepsOf(host, network.spec.underlay)[0] ?? "";
       return {
@@ -196,7 +197,7 @@ function layOutTunnels(
           group: multicast.group,
           interface: self.spec.uplinks[0]?.interface ?? "",
         },
-        remotes: [...membersByHost.values()]
+        remotes: attendants(segment)
           .filter(({ host }: Member) => host.key !== self.key)
           .map(({ host, ports }: Member) => ({
             address: vtep(host),
@@ -247,4 +248,12 @@ function workloadAddress(address: string, network: Network): string {
     if (subnet && contains(subnet, ip(address))) return `${address}/${subnet.bits}`;
   }
   return `${address}/${ip(address).octets.length * 8}`;
+}
+
+/** Who is on it: hosts with ports, and the gateway host, whom a foreign host has to ask. */
+function attendants({ membersByHost, gatewayHost }: Segment): readonly Member[] {
+  const members = [...membersByHost.values()];
+  return gatewayHost && !membersByHost.has(gatewayHost.key)
+    ? [...members, { host: gatewayHost, ports: [] }]
+    : members;
 }

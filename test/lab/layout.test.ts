@@ -13,6 +13,7 @@ const settings: UnderlaySettings = {
 };
 
 interface Change {
+  readonly more?: readonly object[];
   readonly network?: object;
   readonly foreign?: object;
   readonly port?: object;
@@ -64,6 +65,7 @@ function layout(change: Change, underlay = settings): Result<Topology, LayoutErr
       metadata: { name: "two", tenant: "org" },
       spec: { network: "n", host: "h2", mac: "02:00:00:00:00:02" },
     },
+    ...(change.more ?? []),
   ];
   const text = documents
     .map((d) => JSON.stringify({ apiVersion: "weft.network/v1alpha1", ...d }))
@@ -122,6 +124,26 @@ test("a foreign host has a kernel tunnel a network, to every other member, of th
       remotes: [{ address: "2001:db8::1", macs: ["02:00:00:00:00:01"] }],
     },
   ]);
+});
+
+test("a foreign host sends to the host that routes for its network, with or without a port there", () => {
+  const edge = { uplinks: [{ interface: "uplink0", mtu: 9000 }], vteps: ["192.0.2.9"] };
+  const spec = { networks: ["n"], l3vni: 6000, gateway: "centralized", gatewayHost: "edge" };
+  const { hosts } = topologyOf({
+    network: { gateways: ["10.0.0.254", "fd00::fe"] },
+    more: [
+      { kind: "Host", metadata: { name: "edge" }, spec: edge },
+      { kind: "Router", metadata: { name: "r", tenant: "org" }, spec },
+    ],
+  });
+  const foreign = hosts.find(({ name }) => name === "h2");
+  assert.deepEqual(
+    foreign?.tunnels.flatMap(({ remotes }) => remotes),
+    [
+      { address: "192.0.2.254", macs: ["02:00:00:00:00:01"] },
+      { address: "192.0.2.9", macs: [] },
+    ],
+  );
 });
 
 test("a workload's addresses have their subnet's length, and stand alone without one", () => {
