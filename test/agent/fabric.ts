@@ -9,6 +9,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { ask } from "../../src/io/agent-client.ts";
+import { withNamespace } from "../../src/kernel/namespace.ts";
+import { PacketSocket } from "../../src/kernel/packet-socket.ts";
 
 export const WEFT: string = resolve(import.meta.dirname, "../../bin/weft");
 
@@ -272,6 +274,15 @@ export class Fabric {
     const words = ["-c", "1", "-W", String(seconds), "-q", `10.1.0.${host}`];
     const name = `--net=/run/netns/${this.namespace(workload)}`;
     return spawnSync("nsenter", [name, "ping", ...words], { stdio: "ignore" }).status === 0;
+  }
+
+  /** Raw frames of an interface; whoever asks closes it. */
+  socket(what: string, device: string): PacketSocket {
+    const opened = withNamespace(`/run/netns/${this.namespace(what)}`, () =>
+      PacketSocket.open(device),
+    );
+    assert.ok(opened.ok && opened.value.ok, `a socket on ${device}`);
+    return opened.value.value;
   }
 
   /** A link as `ip -j -d` tells it, or null. */
