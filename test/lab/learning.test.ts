@@ -99,17 +99,13 @@ test("what is not known is flooded, what was heard is not", async (t) => {
       for (const n of [1, 2, 3, 4])
         assert.equal(run("ip", "netns", "exec", port(`learns-${n}`), "sh", "-c", silence).exit, 0);
       for (const network of ["learns", "told"])
-        for (const target of [2, 3, 4]) {
-          for (const [from, to] of [
-            [1, target],
-            [target, 1],
-          ]) {
+        for (const from of [1, 2, 3, 4])
+          for (const to of [1, 2, 3, 4]) {
             const mac = `02:00:00:00:00:0${to}`;
             const words = ["replace", `10.0.0.${to}`, "lladdr", mac, "nud", "permanent"];
             const at = ["-n", port(`${network}-${from}`), "neighbour", ...words, "dev", "eth0"];
             assert.equal(run("ip", ...at).exit, 0);
           }
-        }
 
       await t.test(
         "three copies, and after one answer one; it ages, and is flooded again",
