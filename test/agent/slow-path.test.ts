@@ -87,6 +87,16 @@ function ping(fabric: Fabric, workload: string, ...words: readonly string[]): st
   return done.stdout;
 }
 
+/** Who answers on the way to `address`, hop by hop, to datagrams to a closed port. */
+function hopsTo(fabric: Fabric, address: string): readonly (string | undefined)[] {
+  const out = fabric.exec("a1", "traceroute", ..."-n -q 1 -w 2 -m 4".split(" "), address);
+  return out
+    .trim()
+    .split("\n")
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/)[1]);
+}
+
 interface Captured {
   /** Addresses, ICMP type and code of each packet. */
   readonly lines: readonly string[];
@@ -224,6 +234,10 @@ test("packets that cannot simply go on", async (t) => {
     },
   );
 
+  await t.test("a traceroute shows a gateway for each of the two hosts", () =>
+    assert.deepEqual(hopsTo(fabric, FAR), ["10.1.0.254", "10.2.0.254", FAR]),
+  );
+
   await t.test("a packet too big for its way goes on in pieces, if it may", async () => {
     const seen = await captured(fabric, "far-a", "icmp and src host 10.1.0.1", () => {
       assert.match(ping(fabric, "a1", "-M", "dont", "-s", "1400", FAR), / 1 received/);
@@ -280,6 +294,18 @@ test("packets that cannot simply go on", async (t) => {
       assert.match(ping(fabric, "a1", "-t", "2", FAR), /Time to live exceeded/);
     },
   );
+});
+
+test("a gateway on another host answers what is sent to it, and a traceroute ends there", async (t) => {
+  const fabric = await running(t);
+  fabric.document("Router", "main", "a").spec.gatewayHost = "h2";
+  fabric.document("Router", "main", "a").spec.gateway = "centralized";
+  fabric.write();
+  await eventually(async () => {
+    assert.match(ping(fabric, "a1", "-W", "1", "10.1.0.254"), / 1 received/);
+    assert.ok(((await slowPath(fabric, "h2")).byReason.gateway?.answered ?? 0) > 0);
+  });
+  assert.deepEqual(hopsTo(fabric, "10.1.0.254"), ["10.1.0.254"]);
 });
 
 test("one tenant's flood of slow work is not another's", async (t) => {
