@@ -96,7 +96,7 @@ function destination(draw: Draw, { network, mac }: Sender): string {
   const neighbour = mac === PORTS[1] ? PORTS[2] : PORTS[1];
   const sound = draw.once(3) ? neighbour : draw.once(2) ? GATEWAY : draw.of<Peer>(...PEERS).mac;
   return draw.mostly(
-    3,
+    5,
     network === LEARNING ? station : sound,
     ...[draw.of(...ODD_MACS), draw.of(...ODD_MACS), PORTS[1], PORTS[3], station],
     ...([BROADCAST, "33:33:00:00:00:01", NOBODY] as const),
@@ -135,7 +135,7 @@ function arpOf(draw: Draw, { port, mac }: Sender): Uint8Array {
   const sender = draw.mostly(4, `10.1.0.${port}`, "0.0.0.0", "10.1.0.9", "10.9.1.1", "10.10.1.1");
   const senderMac = draw.mostly(6, mac, NOBODY);
   const [passing = "10.1.3.1"] = passingAddresses(draw.below(PASSING_PLACES.length));
-  const others = ["10.1.0.254", passing, passing, somewhere4(draw)] as const;
+  const others = ["10.1.0.254", passing, passing, passing, somewhere4(draw)] as const;
   const target = draw.of("10.1.0.1", "10.1.0.2", "10.1.0.3", ...others);
   const message = arp({ operation: draw.of(1, 1, 1, 2), senderMac, sender, target });
   if (draw.once(8)) message[draw.below(6)] = draw.below(8);
@@ -144,7 +144,9 @@ function arpOf(draw: Draw, { port, mac }: Sender): Uint8Array {
 
 /** Who has an address of the router's, or none: mostly as RFC 4861 has it. */
 function solicitation(draw: Draw, { port, mac }: Sender): Uint8Array {
-  const target = draw.of("fd00::1", "fd00::2", "fd00::3", "fd00::fe", somewhere6(draw));
+  const [, passing = "fd00:3::1"] = passingAddresses(draw.below(PASSING_PLACES.length));
+  const others = ["fd00::fe", passing, passing, somewhere6(draw)] as const;
+  const target = draw.of("fd00::1", "fd00::2", "fd00::3", ...others);
   const from = draw.mostly(4, `fd00::${port}`, "::");
   const group = `ff02::1:ff00:${ip(target)
     .subarray(14)
@@ -234,7 +236,7 @@ function somewhere4(draw: Draw): string {
   const further = `10.1.${draw.below(4)}.${draw.of(1, 3, 254, 255, draw.below(256))}`;
   const sound = draw.of(place, place, `10.1.0.${draw.of(1, 2, 3)}`, "10.1.2.9", "10.1.2.200");
   return draw.mostly(
-    3,
+    4,
     sound,
     passingAddresses(draw.below(PASSING_PLACES.length))[0] ?? place,
     ...[further, further, further, "10.1.0.2", "10.1.0.254", "192.0.2.1"],
@@ -247,7 +249,7 @@ function somewhere6(draw: Draw): string {
   const further = `fd00:${draw.below(4)}::${draw.of(1, 3, 254, 0xffff, draw.below(65_536)).toString(16)}`;
   const sound = draw.of(place, place, `fd00::${draw.of(1, 2, 3)}`, "fd00:2::9", "fd00:2::9000");
   return draw.mostly(
-    3,
+    4,
     sound,
     passingAddresses(draw.below(PASSING_PLACES.length))[1] ?? place,
     ...[further, further, further, "fd00::2", "fd00::fe", "2001:db8::9"],
@@ -355,7 +357,7 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
   const receivers = SENDERS.filter((sender) => sender.network === network);
   const receiver = receivers[draw.below(receivers.length)] ?? SENDERS[0];
   const to = draw.mostly(
-    network === ROUTER ? 10 : 4,
+    network === ROUTER ? 12 : 6,
     network === ROUTER ? ROUTER_MAC : draw.mostly(4, receiver.mac, GATEWAY),
     ...[
       draw.of(...ODD_MACS),
@@ -391,7 +393,7 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
     MTU - 40,
     MTU - 20,
     NARROW - 20,
-    draw.mostly(4, 60, MTU, MTU + 1),
+    draw.mostly(6, 60, MTU, MTU + 1),
   );
   const tos = draw.below(256);
   const body = filler(octets);
@@ -416,7 +418,7 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
           ? askedInside4(draw)
           : body;
   const frame = ethernet({ to, from }, type, whole);
-  return draw.once(16) ? frame.slice(0, draw.of(0, 13, 14, 15, 33, 53)) : frame;
+  return draw.once(24) ? frame.slice(0, draw.of(0, 13, 14, 15, 33, 53)) : frame;
 }
 
 function tunnelFrame(draw: Draw): Uint8Array {
