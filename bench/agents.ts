@@ -1,5 +1,5 @@
 /** weft's agents on the bed, one a host, as they ship: all guards on, alive while their datapath is measured. */
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ask } from "../src/io/agent-client.ts";
 import { monotonicMs, sleepMs } from "../src/io/clock.ts";
@@ -18,6 +18,10 @@ import { type Running, start, stop } from "./program.ts";
 const READY_MS = 60_000;
 const ANSWER_MS = 60_000;
 const LOOK_MS = 10;
+const REST_MS = 30_000;
+const IDLE_WINDOW_MS = 1000;
+/** Of one CPU. */
+const IDLE_SHARE = 0.05;
 
 /** How many table rows an agent has written since it began. */
 export interface Writes {
@@ -91,6 +95,18 @@ export class Agents {
     return writes;
   }
 
+  /** Waits until the agents have nothing to do any more: what follows a change must not be measured with it. */
+  async rest(): Promise<void> {
+    const endMs = monotonicMs() + REST_MS;
+    for (let idle = false; !idle && monotonicMs() < endMs; ) {
+      const before = this.#running.map(cpuMs);
+      await sleepMs(IDLE_WINDOW_MS);
+      idle = this.#running.every(
+        (agent, i) => cpuMs(agent) - (before[i] ?? 0) <= IDLE_WINDOW_MS * IDLE_SHARE,
+      );
+    }
+  }
+
   async stop(bed: Bed): Promise<void> {
     // Its datapath outlives an agent: the pins are what keeps it, so they go too.
     await Promise.all(this.#running.splice(0).map((agent) => stop(agent, "SIGKILL")));
@@ -107,6 +123,13 @@ export class Agents {
   #pins(bed: Bed, side: Side): string {
     return join(bpffsOf(bed), `${this.#name}-${side}`);
   }
+}
+
+/** Time of a CPU that a program has taken so far, in ticks of 10 ms (proc(5), stat: utime and stime). */
+function cpuMs({ child }: Running): number {
+  const text = readFileSync(`/proc/${child.pid}/stat`, "utf8");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 const nothing: { stale: boolean; problems: readonly unknown[]; writes: Writes } = {

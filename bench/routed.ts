@@ -139,9 +139,12 @@ const kernel = (name: string, summary: string, join: Contender["up"]): Contender
   down: nothingToEnd,
 });
 
+export const weftName = (encapsulation: Encapsulation, irb: Irb): string =>
+  `weft-${encapsulation}${irb === "symmetric" ? "" : "-asym"}`;
+
 const weftRouted = (encapsulation: Encapsulation, irb: Irb): Contender =>
   weft({
-    name: `weft-${encapsulation}${irb === "symmetric" ? "" : "-asym"}`,
+    name: weftName(encapsulation, irb),
     summary: `${encapsulation === "vxlan" ? "VXLAN" : "NVGRE"}, ${irb}`,
     encapsulation,
     intent: (bed) => routedIntent(bed, { encapsulation, irb, prefixes: [] }),

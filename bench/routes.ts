@@ -16,12 +16,12 @@ import {
   workloadAddress,
 } from "./bed.ts";
 import { type Asked, onBed, orderOf } from "./comparison.ts";
-import { type Contender, type Encapsulation, overheadOctets } from "./contender.ts";
-import { routedIntent } from "./intents.ts";
+import { type Contender, type Encapsulation, nothingToEnd, overheadOctets } from "./contender.ts";
+import { type Irb, routedIntent } from "./intents.ts";
 import { between, measureRate } from "./measure.ts";
 import { destinationsIn, prefixesOf } from "./prefixes.ts";
 import type { RouteRound, RouteSample } from "./route-figures.ts";
-import { joinByRouters } from "./routed.ts";
+import { joinByRouters, weftName } from "./routed.ts";
 import { routedStandard } from "./standards.ts";
 
 export interface RoutesAsked extends Asked {
@@ -40,6 +40,8 @@ const LOOK_MS = 10;
 interface RouteContender extends Contender {
   /** Routes these prefixes, and no others, to the second workload; returns when they are in force. */
   readonly route: (bed: Bed, prefixes: readonly string[]) => Promise<void>;
+  /** Waits until nothing more is done about them. */
+  readonly rest: () => Promise<void>;
 }
 
 const linux: RouteContender = {
@@ -47,7 +49,7 @@ const linux: RouteContender = {
   summary: "plain Linux router on either host",
   overheadOctets: 0,
   up: joinByRouters,
-  down: () => Promise.resolve(),
+  down: nothingToEnd,
   route: async (bed, prefixes) => {
     const vias = [uplinkAddress(2), workloadAddress(bed, 2)];
     for (const [i, via] of vias.entries())
@@ -56,16 +58,18 @@ const linux: RouteContender = {
         ...prefixes.map((prefix) => `route add ${prefix} via ${via}`),
       ]);
   },
+  rest: nothingToEnd,
 };
 
-function weftWithRoutes(encapsulation: Encapsulation): RouteContender {
-  const agents = new Agents(`routes-${encapsulation}`);
+function weftWithRoutes(encapsulation: Encapsulation, irb: Irb): RouteContender {
+  const name = weftName(encapsulation, irb);
+  const agents = new Agents(`routes-${name}`);
   const intent = (bed: Bed, prefixes: readonly string[]): string =>
-    routedIntent(bed, { encapsulation, irb: "symmetric", prefixes });
+    routedIntent(bed, { encapsulation, irb, prefixes });
   let routed = 0;
   return {
-    name: `weft-${encapsulation}`,
-    summary: `weft's agents and datapath, ${encapsulation}, symmetric`,
+    name,
+    summary: `weft's agents and datapath, ${encapsulation}, ${irb}`,
     overheadOctets: overheadOctets[encapsulation],
     up: async (bed) => {
       routed = 0;
@@ -73,6 +77,7 @@ function weftWithRoutes(encapsulation: Encapsulation): RouteContender {
       await agents.start(bed, intent(bed, []));
     },
     down: (bed) => agents.stop(bed),
+    rest: () => agents.rest(),
     route: async (bed, prefixes) => {
       const before = await Promise.all(sides.map((side) => rowsWritten(agents, bed, side)));
       agents.rewrite(bed, intent(bed, prefixes));
@@ -99,8 +104,9 @@ async function rowsWritten(agents: Agents, bed: Bed, side: Side): Promise<number
 
 const routeContenders: readonly RouteContender[] = [
   linux,
-  weftWithRoutes("vxlan"),
-  weftWithRoutes("nvgre"),
+  weftWithRoutes("vxlan", "symmetric"),
+  weftWithRoutes("vxlan", "asymmetric"),
+  weftWithRoutes("nvgre", "symmetric"),
 ];
 
 /** Throws if anything could not be measured. The router takes part always. */
@@ -132,6 +138,7 @@ async function measureUp(
     const startedMs = monotonicMs();
     await contender.route(bed, prefixesOf(count, lengths));
     const loadMs = monotonicMs() - startedMs;
+    await contender.rest();
     return [await measureRate(bed, contender, destinationsIn(count)), loadMs];
   };
   const [few] = await rateWith(FEW);

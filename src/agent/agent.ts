@@ -390,7 +390,10 @@ export class Agent {
   #answers(): Answers {
     return {
       status: (): object => this.#status(),
-      counters: (): object => readCounters(this.#kernel.datapath, this.#config.host, this.#rows),
+      counters: (): object => ({
+        ...readCounters(this.#kernel.datapath, this.#config.host, this.#rows),
+        slowPath: this.#slow?.status ?? null,
+      }),
       endpoints: (): object => ({
         host: this.#config.host,
         endpoints: this.#endpoints.list(),

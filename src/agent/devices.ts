@@ -31,6 +31,8 @@ const SEGMENTATION_OFF = [
   "tx-ipxip6-segmentation",
 ];
 
+const VETH_MTU_OCTETS_MAX = 65_535;
+
 export interface Kernel {
   readonly netlink: NetlinkSocket;
   readonly namespaces: NamespaceFinder;
@@ -45,9 +47,16 @@ export function silenceIpv6(name: string): Result<null, SystemError> {
   return done.ok || done.error.name === "ENOENT" ? ok(null) : done;
 }
 
+/**
+ * What the host's end of a port takes in. The kernel drops in silence what a veth's other end sends beyond that, and
+ * the program could not answer it; a tap takes in everything, and its MTU is its guest's.
+ */
+const hostMtu = (link: Link, mtu: number): number =>
+  link.kind === "veth" ? VETH_MTU_OCTETS_MAX : mtu;
+
 /** Whether a port's interface is as `preparePort` leaves it. A kernel without IPv6 has no addresses to generate. */
 export const isQuiet = (link: Link, mtu: number): boolean =>
-  !link.arp && link.mtu === mtu && (link.addressGeneration ?? "none") === "none";
+  !link.arp && link.mtu === hostMtu(link, mtu) && (link.addressGeneration ?? "none") === "none";
 
 /** Everything of a port but its rows and `up`. Idempotent. */
 export function preparePort(
@@ -60,7 +69,11 @@ export function preparePort(
   const silent = silenceIpv6(link.name);
   if (!silent.ok) return silent;
   if (!isQuiet(link, mtu)) {
-    const quiet = setLink(netlink, link.index, { arp: false, mtu, addrGenModeNone: true });
+    const quiet = setLink(netlink, link.index, {
+      arp: false,
+      mtu: hostMtu(link, mtu),
+      addrGenModeNone: true,
+    });
     if (!quiet.ok) return quiet;
   }
   return link.kind === "veth" ? limitOffloads(netlink, namespaces, link) : ok(null);

@@ -72,7 +72,7 @@ export class SlowPath {
     if (!tap.ok) return tap;
     const ready = prepare(kernel, tap.value);
     if (ready.ok) return ok(new SlowPath(kernel, tap.value, sources));
-    tap.value.close();
+    remove(kernel, tap.value);
     return ready;
   }
 
@@ -143,7 +143,7 @@ export class SlowPath {
 
   close(): void {
     this.#listenUntil(0, 0n);
-    this.#tap.close();
+    remove(this.#kernel, this.#tap);
   }
 
   #listenUntil(ifindex: number, heardUntilNs: bigint): void {
@@ -151,6 +151,12 @@ export class SlowPath {
     const set = this.#kernel.datapath.map("slow").set(new Uint8Array(4), row);
     if (!set.ok) log("error", "the datapath does not know who listens", { ...set.error });
   }
+}
+
+/** The device first: without its program it would hand what it receives to the host. */
+function remove({ datapath }: Kernel, tap: Tap): void {
+  tap.close();
+  datapath.detach("slow", tap.index);
 }
 
 /** Program first, then quiet, then up: nothing slips past into the host's stack. */

@@ -18,6 +18,14 @@ const Counters = z.object({
     }),
   ),
   eventsLost: z.number(),
+  slowPath: z
+    .looseObject({
+      byReason: z.record(
+        z.string(),
+        z.object({ heard: z.number(), answered: z.number(), limited: z.number() }),
+      ),
+    })
+    .nullable(),
 });
 
 export const counters: Command = {
@@ -37,7 +45,7 @@ export const counters: Command = {
       shell.out(JSON.stringify(answer.value));
       return EXIT.ok;
     }
-    const { verdicts, ports, eventsLost } = parsed.data;
+    const { verdicts, ports, eventsLost, slowPath } = parsed.data;
     const row = (...cells: readonly (string | number)[]): string =>
       cells.map((cell, i) => (i === 0 ? `${cell}`.padEnd(28) : `${cell}`.padStart(14))).join("");
     shell.out(row("verdict", "packets", "octets"));
@@ -45,6 +53,12 @@ export const counters: Command = {
     shell.out("");
     shell.out(row("port", "from", "to", "dropped"));
     for (const p of ports) shell.out(row(p.port, p.fromPackets, p.toPackets, p.dropped));
+    const slow = Object.entries(slowPath?.byReason ?? {}).filter(([, count]) => count.heard > 0);
+    if (slow.length > 0) {
+      shell.out("");
+      shell.out(row("handed to the agent", "heard", "answered", "limited"));
+    }
+    for (const [reason, c] of slow) shell.out(row(reason, c.heard, c.answered, c.limited));
     if (eventsLost > 0) shell.out(`\n${eventsLost} events were counted but not told`);
     return EXIT.ok;
   },

@@ -34,6 +34,7 @@ const Status = z.looseObject({
       }),
     ),
   }),
+  slowPath: z.looseObject({ interface: z.string() }).nullable(),
   drift: z.object({ entries: z.number(), repairs: z.number(), lastAt: z.string().nullable() }),
 });
 
@@ -64,6 +65,7 @@ export const status: Command = {
         shell.out(`  ${message}${suggestion === null ? "" : ` (fix: ${suggestion})`}`);
       for (const host of s.unreachableHosts) shell.out(`  no way to host ${host}`);
       for (const line of [...losses, underlayText(s.underlay)]) shell.out(`  ${line}`);
+      if (s.slowPath === null) shell.out("  no slow path: what needs the agent is dropped");
       shell.out(`  ${s.ports.length - absent.length} of ${s.ports.length} ports in force`);
       for (const port of absent) shell.out(`  ${port.port}: ${port.interface} is ${port.state}`);
       if (s.drift.repairs > 0)

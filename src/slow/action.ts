@@ -2,6 +2,7 @@
 import { unreachable } from "../base/result.ts";
 import { INJECT_KIND, LAYOUTS, TRAILER_MAGIC } from "../rows/abi.generated.ts";
 import { pack } from "../rows/pack.ts";
+import { ETHER_TYPE, ETHERNET_OCTETS } from "../wire/ethernet.ts";
 
 export type SlowAction =
   /** As if the port had sent it. */
@@ -14,8 +15,6 @@ export type SlowAction =
   | { readonly do: "send-to-group"; readonly group: number; readonly frame: Uint8Array }
   /** An IP packet that is routed as from this host's router in an address space. */
   | { readonly do: "route"; readonly space: number; readonly packet: Uint8Array };
-
-const ETHERNET_OCTETS = 14;
 
 /** The frame with its trailer, as weft0 takes it. */
 export function emitAction(action: SlowAction): Uint8Array {
@@ -39,7 +38,7 @@ export function emitAction(action: SlowAction): Uint8Array {
 function unaddressed(packet: Uint8Array): Uint8Array {
   const frame = new Uint8Array(ETHERNET_OCTETS + packet.length);
   const isIpv6 = (packet[0] ?? 0) >> 4 === 6;
-  new DataView(frame.buffer).setUint16(12, isIpv6 ? 0x86dd : 0x0800);
+  new DataView(frame.buffer).setUint16(12, isIpv6 ? ETHER_TYPE.ipv6 : ETHER_TYPE.ipv4);
   frame.set(packet, ETHERNET_OCTETS);
   return frame;
 }

@@ -2,6 +2,7 @@
 import { LAYOUTS, TRAILER_MAGIC } from "../rows/abi.generated.ts";
 import { integerOf } from "../rows/pack.ts";
 import { PUNT_REASONS, type PuntReason, REASON_NUMBERS } from "../rows/punt-reasons.ts";
+import { ETHERNET_OCTETS } from "../wire/ethernet.ts";
 
 export interface Punted {
   readonly reason: PuntReason;
@@ -27,10 +28,12 @@ export function parsePunted(octets: Uint8Array): Punted | null {
     integerOf("puntHeader", octets, name);
   const reason = PUNT_REASONS.find((name) => REASON_NUMBERS[name] === field("reason"));
   if (field("magic") !== TRAILER_MAGIC.PUNT_MAGIC || reason === undefined) return null;
+  const frame = octets.slice(headerOctets + field("innerAt"));
+  if (frame.length < ETHERNET_OCTETS) return null; // not whole: nobody's
   return {
     reason,
     ...{ port: field("port"), peer: field("peer"), network: field("network") },
     ...{ space: field("space"), owner: field("owner"), mtu: field("mtu") },
-    frame: octets.slice(headerOctets + field("innerAt")),
+    frame,
   };
 }

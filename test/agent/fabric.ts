@@ -9,6 +9,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { ask } from "../../src/io/agent-client.ts";
+import { withNamespace } from "../../src/kernel/namespace.ts";
+import { PacketSocket } from "../../src/kernel/packet-socket.ts";
 
 export const WEFT: string = resolve(import.meta.dirname, "../../bin/weft");
 
@@ -101,6 +103,8 @@ export interface FabricOptions {
   readonly spines?: readonly number[];
   /** Tunnel addresses of a host in each family. */
   readonly vteps?: number;
+  /** Each tenant has two networks, host h2's workloads on the second, and a router between them that says this as well. */
+  readonly router?: Readonly<Record<string, unknown>>;
   /** Further words for every `weft agent`. */
   readonly agent?: readonly string[];
 }
@@ -118,7 +122,7 @@ export class Fabric {
     this.#name = `weft-t-agent${process.pid}-${++made}`;
     this.#options = options;
     this.directory = mkdtempSync(join(tmpdir(), "weft-t-agent-"));
-    this.documents = documentsOf(options);
+    this.documents = [...documentsOf(options), ...routerDocuments(options)];
   }
 
   /** Namespaces, cable and workloads; no agent yet. */
@@ -260,11 +264,25 @@ export class Fabric {
     return this.exec(what, "ip", ...line.split(" "));
   }
 
+  /** Of the workloads a1 and b1 or, with 2, a2 and b2. */
+  addressOf(n: number): string {
+    return `10.${this.#options.router && n === 2 ? 2 : 1}.0.${n}`;
+  }
+
   /** Whether a workload gets an answer from 10.1.0.x of its own network. */
   pings(workload: string, host: number, seconds = 1): boolean {
     const words = ["-c", "1", "-W", String(seconds), "-q", `10.1.0.${host}`];
     const name = `--net=/run/netns/${this.namespace(workload)}`;
     return spawnSync("nsenter", [name, "ping", ...words], { stdio: "ignore" }).status === 0;
+  }
+
+  /** Raw frames of an interface; whoever asks closes it. */
+  socket(what: string, device: string): PacketSocket {
+    const opened = withNamespace(`/run/netns/${this.namespace(what)}`, () =>
+      PacketSocket.open(device),
+    );
+    assert.ok(opened.ok && opened.value.ok, `a socket on ${device}`);
+    return opened.value.value;
   }
 
   /** A link as `ip -j -d` tells it, or null. */
@@ -320,8 +338,14 @@ export class Fabric {
           this.ip(host, `address add ${vtep}/${on === "lo" ? 128 : 64} dev ${on} nodad`);
         else this.ip(host, `address add ${vtep}/${on === "lo" ? 32 : 24} dev ${on}`);
       for (const tenant of ["a", "b"])
-        this.addWorkload(`${tenant}${i + 1}`, host, `port-${tenant}`, `10.1.0.${i + 1}`);
+        this.#addTenant(`${tenant}${i + 1}`, host, `port-${tenant}`, i + 1);
     }
+  }
+
+  #addTenant(workload: string, host: HostName, device: string, n: number): void {
+    const address = this.addressOf(n);
+    this.addWorkload(workload, host, device, address);
+    if (this.#options.router) this.ip(workload, `route add default via ${gatewayOf(address)}`);
   }
 
   #buildCable(): void {
@@ -386,6 +410,9 @@ export function macOf(address: string): string {
   const last = Number(address.split(".")[3]);
   return `02:00:00:00:00:${last.toString(16).padStart(2, "0")}`;
 }
+
+/** 10.x.0.254 of 10.x.0.nn. */
+const gatewayOf = (address: string): string => address.replace(/\.\d+$/, ".254");
 
 /** A `weft agent` in a namespace. */
 export class AgentProcess {
@@ -498,7 +525,43 @@ function documentsOf(options: FabricOptions): Document[] {
       spec: { subnets: ["10.1.0.0/24"], encapsulations, vni: 11000 + 1000 * i, underlay },
     })),
     ...tenants.flatMap((tenant) => [1, 2].map((n) => portDocument(tenant, n, `h${n}`))),
-  ];
+  ].map(routedAs(options));
+}
+
+/** With a router: a gateway on the first network, and h2's ports on the second. */
+function routedAs(options: FabricOptions): (document: Document) => Document {
+  return (document) => {
+    const { kind, metadata, spec } = document;
+    if (!options.router) return document;
+    if (kind === "Network") return { kind, metadata, spec: { ...spec, gateways: ["10.1.0.254"] } };
+    if (kind !== "Port" || metadata.name !== "p2") return document;
+    return { kind, metadata, spec: { ...spec, network: "far", addresses: ["10.2.0.2"] } };
+  };
+}
+
+/** What a tenant has besides, when it has a router. */
+function routerDocuments({ router, encapsulations, underlay }: FabricOptions): Document[] {
+  if (!router) return [];
+  return (["a", "b"] as const).flatMap((tenant, i) => [
+    {
+      kind: "Network",
+      metadata: { name: "far", tenant },
+      spec: {
+        subnets: ["10.2.0.0/24"],
+        gateways: ["10.2.0.254"],
+        ...{ encapsulations, underlay, vni: 11001 + 1000 * i },
+      },
+    },
+    {
+      kind: "Router",
+      metadata: { name: "main", tenant },
+      spec: {
+        networks: ["net", "far"],
+        ...{ encapsulations, l3vni: 11002 + 1000 * i },
+        ...router,
+      },
+    },
+  ]);
 }
 
 export function portDocument(

@@ -54,8 +54,8 @@ export class Traffic {
   static async start(fabric: Fabric, tenant: "a" | "b", program: string): Promise<Traffic> {
     const sender = (own: number, peer: number): Sender =>
       new Sender(fabric.namespace(`${tenant}${own}`), program, {
-        own: `10.1.0.${own}`,
-        peer: `10.1.0.${peer}`,
+        own: fabric.addressOf(own),
+        peer: fabric.addressOf(peer),
       });
     const traffic = new Traffic([sender(1, 2), sender(2, 1)]);
     await Promise.all(traffic.#ends.map((end) => end.said("open")));

@@ -149,6 +149,27 @@ for (const underlay of ["ipv4", "ipv6"] as const)
     assert.equal(lost, 0, "after the kernel has heard of it");
   });
 
+test("agents killed and started again: every flow stays on its way", async (t) => {
+  const fabric = await Fabric.running(t, { spines: [1, 1] });
+  // So that slots are as they became, and not as they would be made.
+  for (const [h, host] of HOSTS.entries()) {
+    const hop = (s: number, weight: number): string =>
+      `nexthop via 10.${s}.${h}.2 dev up${s} weight ${weight}`;
+    fabric.ip(host, `route replace 192.0.2.${2 - h} ${hop(0, 3)} ${hop(1, 1)}`);
+    await fabric.until(host, "weighed", (s) => hopsOf(s)[0]?.[1] === 3);
+  }
+  const lost = await lostDuring(fabric, async () => {
+    for (const host of HOSTS) await fabric.agent(host).stop("SIGKILL");
+    await Promise.all(HOSTS.map((host) => fabric.start(host).ready()));
+  });
+  assert.equal(lost, 0);
+  for (const host of HOSTS) {
+    const { writes } = await fabric.status(host);
+    // Adjacencies are vouched for anew; nothing else is written.
+    assert.deepEqual([writes.set <= 2, writes.removed], [true, 0], JSON.stringify(writes));
+  }
+});
+
 test("a tunnel address to which there is no way: another of the host's is used, and that is told", async (t) => {
   const fabric = await Fabric.running(t, { spines: [1, 1], vteps: 2 });
   const lost = await lostDuring(fabric, async () => {

@@ -30,10 +30,14 @@ export function buildVariant(directory: string): string {
   return objects;
 }
 
-/** Hash of the instructions behind each pinned link of a host, by the link's name. */
+/**
+ * Hash of the instructions behind each pinned link of a host, by the link's name; but for that of the slow path, whose
+ * tap goes with its agent.
+ */
 export function programTags(fabric: Fabric, host: HostName): ReadonlyMap<string, string> {
+  const links = fabric.pinnedLinks(host).filter((name) => !name.startsWith("slow-"));
   return new Map(
-    fabric.pinnedLinks(host).map((name) => {
+    links.map((name) => {
       const path = join(fabric.pins(host), "links", name);
       const link: { prog_id: number } = bpftool("link", "show", "pinned", path);
       const program: { tag: string } = bpftool("prog", "show", "id", String(link.prog_id));

@@ -96,7 +96,7 @@ function destination(draw: Draw, { network, mac }: Sender): string {
   const neighbour = mac === PORTS[1] ? PORTS[2] : PORTS[1];
   const sound = draw.once(3) ? neighbour : draw.once(2) ? GATEWAY : draw.of<Peer>(...PEERS).mac;
   return draw.mostly(
-    5,
+    8,
     network === LEARNING ? station : sound,
     ...[draw.of(...ODD_MACS), draw.of(...ODD_MACS), PORTS[1], PORTS[3], station],
     ...([BROADCAST, "33:33:00:00:00:01", NOBODY] as const),
@@ -110,7 +110,7 @@ function sentFrame(draw: Draw, sender: Sender): Uint8Array {
   };
   if (draw.once(40))
     return ethernet(ends, draw.of(0x8100, 0x88a8, 0x9100), [0, 5, 8, 0], filler(46));
-  switch (draw.below(12)) {
+  switch (draw.below(13)) {
     case 0:
       return ethernet(
         draw.once(3) ? ends : { ...ends, to: BROADCAST },
@@ -125,17 +125,22 @@ function sentFrame(draw: Draw, sender: Sender): Uint8Array {
     case 4:
     case 5:
     case 6:
+    case 7:
       return ethernet(ends, 0x0800, packet4(draw, sender));
     default:
       return ethernet(ends, 0x86dd, packet6(draw, sender));
   }
 }
 
+/** Of PASSING_PLACES, those that were discovered behind a peer and are over. */
+const OVER_PLACES = [4, 5, 6] as const;
+
 function arpOf(draw: Draw, { port, mac }: Sender): Uint8Array {
   const sender = draw.mostly(4, `10.1.0.${port}`, "0.0.0.0", "10.1.0.9", "10.9.1.1", "10.10.1.1");
   const senderMac = draw.mostly(6, mac, NOBODY);
   const [passing = "10.1.3.1"] = passingAddresses(draw.below(PASSING_PLACES.length));
-  const others = ["10.1.0.254", passing, passing, passing, somewhere4(draw)] as const;
+  const [over = "10.1.3.5"] = passingAddresses(draw.of(...OVER_PLACES));
+  const others = ["10.1.0.254", passing, over, over, somewhere4(draw)] as const;
   const target = draw.of("10.1.0.1", "10.1.0.2", "10.1.0.3", ...others);
   const message = arp({ operation: draw.of(1, 1, 1, 2), senderMac, sender, target });
   if (draw.once(8)) message[draw.below(6)] = draw.below(8);
@@ -144,8 +149,8 @@ function arpOf(draw: Draw, { port, mac }: Sender): Uint8Array {
 
 /** Who has an address of the router's, or none: mostly as RFC 4861 has it. */
 function solicitation(draw: Draw, { port, mac }: Sender): Uint8Array {
-  const [, passing = "fd00:3::1"] = passingAddresses(draw.below(PASSING_PLACES.length));
-  const others = ["fd00::fe", passing, passing, somewhere6(draw)] as const;
+  const [, over = "fd00:3::5"] = passingAddresses(draw.of(...OVER_PLACES));
+  const others = ["fd00::fe", over, somewhere6(draw)] as const;
   const target = draw.of("fd00::1", "fd00::2", "fd00::3", ...others);
   const from = draw.mostly(4, `fd00::${port}`, "::");
   const group = `ff02::1:ff00:${ip(target)

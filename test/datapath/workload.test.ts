@@ -280,6 +280,33 @@ test("a way that holds less is learned, with segmentation on and off, and stream
   }
 });
 
+test("a workload with too large an MTU of its own is told the network's", async () => {
+  lab.ip(me, "link set eth0 mtu 9000");
+  try {
+    const delta = await counted(async () => {
+      for (const [address, header] of [
+        [TAKEN.ipv4, 28],
+        [TAKEN.ipv6, 48],
+      ] as const) {
+        await forget();
+        const fits = String(MTU - header);
+        const over = String(MTU - header + 1);
+        await lab.ping(me, address, "-M", "do", "-s", fits);
+        for (const octets of [over, "2000", "8000"])
+          assert.equal(
+            await exitOf("ping", "-M", "do", "-c", "1", "-W", "1", "-s", octets, address),
+            1,
+          );
+        assert.equal(await learnedMtu(address), MTU);
+      }
+    });
+    // The second and third of each are not even sent: what was learned of the first forbids it.
+    assert.deepEqual([delta["too-big"], delta["icmp-sent"]], [2, 2]);
+  } finally {
+    lab.ip(me, `link set eth0 mtu ${MTU}`);
+  }
+});
+
 /** Packets whose UDP or TCP sum is still to be computed when the host gets them: too big for the way, and of no TTL. */
 const UNSUMMED = `
 import socket, sys

@@ -32,7 +32,7 @@ test("the example: every pair as intended, with both spines and with one", async
       addresses: ["fd00:64::8"],
     });
     assert.deepEqual(hosts[2].uplinks[0].addresses, ["fd00:64::9"]);
-    const matrix = weft("matrix", name, "--json", "--protocol", "icmp,tcp,udp");
+    const matrix = weft("matrix", name, "--json");
     assert.equal(matrix.exit, 0, matrix.err + matrix.out);
     const { summary } = JSON.parse(matrix.out);
     assert.deepEqual([summary.wrong, summary.unproven], [0, 0]);
@@ -47,7 +47,7 @@ test("the example: every pair as intended, with both spines and with one", async
         /next hop fd00:64::4 on uplink1 is lost \(link-down\): fewer ways to leaf1, leaf3, leaf4/,
       );
     });
-    const half = weft("matrix", name, "--json", "--protocol", "icmp,tcp,udp");
+    const half = weft("matrix", name, "--json");
     assert.equal(half.exit, 0, half.err + half.out);
   });
   assert.deepEqual(remainsOf(name).namespaces, []);

@@ -20,8 +20,8 @@ const written = (values: Values<"puntHeader">, frame = filler(60)): Uint8Array =
 
 test("all that the datapath knew, and the inner frame alone", () => {
   const values = { port: 1, peer: 2, network: 3, space: 4, owner: 5, mtu: 6 };
-  assert.deepEqual(parsePunted(written({ ...values, innerAt: 50 })), {
-    ...{ ...values, reason: "ttl", frame: filler(60).slice(50) },
+  assert.deepEqual(parsePunted(written({ ...values, innerAt: 40 })), {
+    ...{ ...values, reason: "ttl", frame: filler(60).slice(40) },
   });
 });
 
@@ -47,8 +47,10 @@ test("what the datapath has not written is none", () => {
     assert.equal(parsePunted(octets), null);
 });
 
-test("an inner frame that begins behind the end is empty", () =>
-  assert.deepEqual(parsePunted(written({ innerAt: 5000 }))?.frame, new Uint8Array(0)));
+test("an inner frame without a whole Ethernet header is none", () => {
+  for (const innerAt of [47, 60, 5000]) assert.equal(parsePunted(written({ innerAt })), null);
+  assert.equal(parsePunted(written({ innerAt: 46 }))?.frame.length, 14);
+});
 
 test("each action has its kind and whom it is for behind the frame", () => {
   const frame = filler(20);

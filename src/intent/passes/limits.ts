@@ -43,7 +43,6 @@ export function checkLimits(
   const findings = [...segments.values()].flatMap(checkReplicas);
   const entriesByHost = new Map<string, Entries>();
   const segmentsByHost = new Map<string, Segment[]>();
-  const routed = new Set([...vrfs.values()].flatMap(networkKeysIn));
   for (const segment of segments.values())
     for (const host of segment.membersByHost.keys()) {
       const list = segmentsByHost.get(host);
@@ -53,7 +52,7 @@ export function checkLimits(
   for (const host of intent.hosts.values()) {
     if (!host.spec.managed) continue;
     const own = segmentsByHost.get(host.key) ?? [];
-    const entries = countEntries(host.key, own, routed);
+    const entries = countEntries(host.key, own, vrfs);
     for (const vrf of vrfs.values()) addVrfEntries(entries, host, { vrf, vrfs }, 1);
     entriesByHost.set(host.key, entries);
     for (const { what, count, most } of beyond(entries))
@@ -78,11 +77,8 @@ export function beyond(
     .filter(({ count, most }) => count > most);
 }
 
-function countEntries(
-  host: string,
-  segments: readonly Segment[],
-  routed: ReadonlySet<string>,
-): Entries {
+function countEntries(host: string, segments: readonly Segment[], vrfs: Overlay["vrfs"]): Entries {
+  const routed = new Set([...vrfs.values()].flatMap(networkKeysIn));
   const peers = new Set<string>();
   const entries: Entries = {
     ports: 0,
@@ -107,6 +103,10 @@ function countEntries(
       if (member.host.key !== host)
         for (const vtep of vtepsOf(member.host, family)) peers.add(vtep);
   }
+  for (const vrf of vrfs.values())
+    if (vrf.hosts.has(host))
+      for (const { key, spec } of visitorsOf(vrf, vrfs))
+        if (key !== host) for (const vtep of spec.vteps) peers.add(vtep);
   entries.peers = peers.size;
   return entries;
 }
