@@ -231,6 +231,7 @@ struct learned_row {
 
 enum port_flag {
 	PORT_REDIRECT_PEER = 1,		/* a veth whose other end is in another namespace */
+	PORT_TRACE = 2,			/* an event for every frame that comes for it out of a tunnel */
 };
 
 struct port_row {

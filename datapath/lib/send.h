@@ -14,6 +14,9 @@ always_inline int to_port(struct __sk_buff *skb, struct frame *f, const struct p
 	__u32 ifindex = row->ifindex;
 	int action;
 
+	/* Told by its flags, which are read anyway: to ask the receiver's attach row would be another lookup. */
+	if (f->hook == HOOK_FROM_UNDERLAY && (row->flags & PORT_TRACE))
+		f->traced = 1;
 	if (counted) {
 		counted->to_packets++;
 		counted->to_octets += skb->len;

@@ -118,7 +118,7 @@ export function bind(input: BindInput): Bound {
         break;
       case "port":
         if (input.facts.linksByName.has(row.interface))
-          put("port", u32(row.port), portRow(row, input.facts));
+          put("port", u32(row.port), portRow(row, input.facts, input.traced.has(row.port)));
         else absentPorts.push(`${row.tenant}/${row.name}`);
         break;
       case "attach": {
@@ -268,14 +268,14 @@ function groupRow(row: GroupRow): Uint8Array {
   return pack("groupRow", { members: member.length, member });
 }
 
-function portRow(row: PortRow, facts: HostFacts): Uint8Array {
+function portRow(row: PortRow, facts: HostFacts, traced: boolean): Uint8Array {
   const link = facts.linksByName.get(row.interface);
   const elsewhere = link?.kind === "veth" && link.lowerNamespace !== null;
   return pack("portRow", {
     ifindex: link?.index ?? 0,
     network: row.network,
     mtu: row.mtu,
-    flags: elsewhere ? PORT_FLAG.PORT_REDIRECT_PEER : 0,
+    flags: flagIf(elsewhere, PORT_FLAG.PORT_REDIRECT_PEER) | flagIf(traced, PORT_FLAG.PORT_TRACE),
   });
 }
 

@@ -88,7 +88,7 @@ export class EventStreams {
       const record =
         ports === null
           ? isDrop(event.verdict) && dropRecord(event, this.#host, this.#names)
-          : event.hook === "from-port" && ports.has(event.port) && traceRecord(event, this.#names);
+          : isOfPort(event.hook) && ports.has(event.port) && traceRecord(event, this.#names);
       if (record && !follower.write(record)) follower.missed++;
     }
   }
@@ -105,3 +105,7 @@ export class EventStreams {
     }
   }
 }
+
+/** Told of the port that sent the frame, or that it was for. */
+const isOfPort = (hook: DatapathEvent["hook"]): boolean =>
+  hook === "from-port" || hook === "from-underlay";

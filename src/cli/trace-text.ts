@@ -2,7 +2,7 @@
 
 import type { TraceProtocol } from "../pipeline/trace/probe-packet.ts";
 import type { Field, Fields, Lookup } from "../pipeline/trace/recorded-tables.ts";
-import type { Leg, Neighbour, Trace } from "../pipeline/trace/trace.ts";
+import type { Leg, LiveTrace, Neighbour, Trace } from "../pipeline/trace/trace.ts";
 import type { End, Outer, Step, Walk } from "../pipeline/trace/walk.ts";
 import { VERDICTS, type VerdictName } from "../rows/abi.generated.ts";
 import { renderTable } from "./table.ts";
@@ -16,11 +16,16 @@ const PAGES = "docs/operations";
 const pageOf = (verdict: VerdictName): string => `${PAGES}/${verdict}.md`;
 
 /** The promised shape: docs/operations/trace.md. */
-export function answerOf({ arrives, forward, back }: Trace, { protocol, port }: Asked): object {
+export function answerOf(
+  { arrives, forward, back }: Trace,
+  { protocol, port }: Asked,
+  live: LiveTrace | null,
+): object {
   return {
     ...{ protocol, port: port === 0 ? null : port, arrives },
     forward: legOf(forward),
     back: back && legOf(back),
+    live: live && { seen: live.seen, received: live.isReceived },
   };
 }
 
@@ -49,7 +54,11 @@ function stepOf(step: Step): object {
   };
 }
 
-export function linesOf({ forward, back, arrives }: Trace, { protocol, port }: Asked): string[] {
+export function linesOf(
+  { forward, back, arrives }: Trace,
+  { protocol, port }: Asked,
+  live: LiveTrace | null,
+): readonly string[] {
   const what = port === 0 ? protocol : `${protocol} port ${port}`;
   const answered = forward.walk?.end.at === "sender" && forward.arrives;
   return [
@@ -59,6 +68,16 @@ export function linesOf({ forward, back, arrives }: Trace, { protocol, port }: A
     arrives
       ? `arrives${answered ? ", and is answered by the gateway" : " in both directions"}`
       : `does not arrive: ${(back ?? forward).why}`,
+    ...(live ? liveLines(forward, live) : []),
+  ];
+}
+
+function liveLines({ to }: Leg, { seen, isReceived }: LiveTrace): readonly string[] {
+  return [
+    "",
+    "one such packet was sent",
+    ...seen.map(({ host, hook, verdict }) => `  ${host}, ${hook}: ${verdict}`),
+    `  ${to} ${isReceived ? "received it" : "did not receive it"}`,
   ];
 }
 
@@ -80,10 +99,7 @@ function neighbourLines({ address, isGateway, mac, walk }: Neighbour): readonly 
   const [first] = walk.steps;
   const who = `who has ${address}${isGateway ? ", the gateway" : ""}?`;
   const by = walk.end.at === "sender" ? `${first?.host} answers for it` : endText(walk);
-  return [
-    `  ${who} ${mac ?? "no answer"}: ${by}`,
-    ...(mac === null ? walk.steps.flatMap(stepLines) : []),
-  ];
+  return [`  ${who} ${mac ?? "no answer"}: ${by}`, ...walk.steps.flatMap(stepLines)];
 }
 
 function stepLines(step: Step): readonly string[] {

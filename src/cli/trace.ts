@@ -1,6 +1,6 @@
 /**
  * `weft trace`: what becomes of a packet from one port to another, and of its answer, by the rows of every host that it
- * crosses. No packet is sent.
+ * crosses. No packet is sent, unless one is asked for.
  */
 
 import {
@@ -18,7 +18,13 @@ import type { Intent, Port } from "../intent/intent.ts";
 import { networkKeyOf } from "../intent/passes/names.ts";
 import { routersByNetworkOf } from "../intent/routers.ts";
 import type { TraceProtocol } from "../pipeline/trace/probe-packet.ts";
-import { type TraceEnd, type TraceQuestion, trace as traceOf } from "../pipeline/trace/trace.ts";
+import {
+  type LiveTrace,
+  type Trace,
+  type TraceEnd,
+  type TraceQuestion,
+  trace as traceOf,
+} from "../pipeline/trace/trace.ts";
 import { type World, worldOf } from "../pipeline/trace/world.ts";
 import { emptyIdBook } from "../rows/rows.ts";
 import { readIntent } from "./intent-input.ts";
@@ -28,7 +34,13 @@ import { answerOf, linesOf } from "./trace-text.ts";
 const INTENT = "/etc/weft";
 const PORT_DEFAULT = 80;
 
-export const trace: Command = {
+/** Sends one marked packet, to `mac`, and says who has seen it; an error is a sentence. */
+export type SendMarked = (
+  question: TraceQuestion,
+  mac: string,
+) => Promise<Result<LiveTrace, string>>;
+
+export const traceWith = (sendMarked: SendMarked): Command => ({
   name: "trace",
   summary: "Say what becomes of a packet between two ports, lookup by lookup, and of its answer.",
   arguments: ["<source>", "<destination>"],
@@ -39,6 +51,7 @@ export const trace: Command = {
       summary: `the port that is asked, of TCP and UDP (default ${PORT_DEFAULT})`,
     },
     { flags: "--intent <path>", summary: `the intent (default ${INTENT})` },
+    { flags: "--live", summary: "in a lab: send such a packet too, and say which programs saw it" },
     { flags: "--json", summary: "answer in JSON" },
   ],
   async run(shell: Shell, given: Given): Promise<ExitCode> {
@@ -50,12 +63,28 @@ export const trace: Command = {
       return usage(shell, `the intent has ${input.errors} errors: weft check tells them`);
     const ends = endsOf(input.intent, textOf(given, "source"), textOf(given, "destination"));
     if (!ends.ok) return usage(shell, ends.error);
-    const answer = traceOf(worldOfIntent(input.intent), { ...ends.value, ...protocol.value });
-    if (given.json === true) shell.out(JSON.stringify(answerOf(answer, protocol.value)));
-    else for (const line of linesOf(answer, protocol.value)) shell.out(line);
-    return answer.arrives ? EXIT.ok : EXIT.found;
+    const question = { ...ends.value, ...protocol.value };
+    const answer = traceOf(worldOfIntent(input.intent), question);
+    const live = given.live === true ? await liveOf(sendMarked, question, answer) : null;
+    if (live?.ok === false) {
+      shell.err(`weft trace: ${live.error}`);
+      return EXIT.unreachable;
+    }
+    const told = live?.value ?? null;
+    if (given.json === true) shell.out(JSON.stringify(answerOf(answer, question, told)));
+    else for (const line of linesOf(answer, question, told)) shell.out(line);
+    return answer.arrives && (told === null || told.isReceived) ? EXIT.ok : EXIT.found;
   },
-};
+});
+
+async function liveOf(
+  sendMarked: SendMarked,
+  question: TraceQuestion,
+  { forward }: Trace,
+): Promise<Result<LiveTrace, string>> {
+  const mac = forward.neighbour?.mac ?? null;
+  return mac === null ? err(`nothing can be sent: ${forward.why}`) : sendMarked(question, mac);
+}
 
 function usage(shell: Shell, complaint: string): ExitCode {
   shell.err(`weft trace: ${complaint}`);

@@ -14,7 +14,7 @@ const commands: readonly (readonly [name: string, load: () => Promise<Command>])
   ],
   ["show rows", async (): Promise<Command> => (await import("../cli/show-rows.ts")).showRows],
   ["decode", async (): Promise<Command> => (await import("../cli/decode.ts")).decode],
-  ["trace", async (): Promise<Command> => (await import("../cli/trace.ts")).trace],
+  ["trace", async (): Promise<Command> => (await import("./trace.ts")).trace],
   ["agent", async (): Promise<Command> => (await import("../agent/command.ts")).agent],
   ["status", async (): Promise<Command> => (await import("../cli/status.ts")).status],
   ["counters", async (): Promise<Command> => (await import("../cli/counters.ts")).counters],

@@ -178,6 +178,7 @@ export const LIMIT = {
 
 export const PORT_FLAG = {
   PORT_REDIRECT_PEER: 1,
+  PORT_TRACE: 2,
 } as const;
 
 export const PUNT_REASON = {

@@ -241,7 +241,7 @@ function somewhere4(draw: Draw): string {
   const further = `10.1.${draw.below(4)}.${draw.of(1, 3, 254, 255, draw.below(256))}`;
   const sound = draw.of(place, place, `10.1.0.${draw.of(1, 2, 3)}`, "10.1.2.9", "10.1.2.200");
   return draw.mostly(
-    3,
+    4,
     sound,
     passingAddresses(draw.below(PASSING_PLACES.length))[0] ?? place,
     ...[further, further, further, "10.1.0.2", "10.1.0.254", "192.0.2.1"],
@@ -254,7 +254,7 @@ function somewhere6(draw: Draw): string {
   const further = `fd00:${draw.below(4)}::${draw.of(1, 3, 254, 0xffff, draw.below(65_536)).toString(16)}`;
   const sound = draw.of(place, place, `fd00::${draw.of(1, 2, 3)}`, "fd00:2::9", "fd00:2::9000");
   return draw.mostly(
-    3,
+    4,
     sound,
     passingAddresses(draw.below(PASSING_PLACES.length))[1] ?? place,
     ...[further, further, further, "fd00::2", "fd00::fe", "2001:db8::9"],
@@ -362,7 +362,7 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
   const receivers = SENDERS.filter((sender) => sender.network === network);
   const receiver = receivers[draw.below(receivers.length)] ?? SENDERS[0];
   const to = draw.mostly(
-    network === ROUTER ? 10 : 4,
+    network === ROUTER ? 12 : 6,
     network === ROUTER ? ROUTER_MAC : draw.mostly(4, receiver.mac, GATEWAY),
     ...[
       draw.of(...ODD_MACS),
@@ -398,7 +398,7 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
     MTU - 40,
     MTU - 20,
     NARROW - 20,
-    draw.mostly(4, 60, MTU, MTU + 1),
+    draw.mostly(6, 60, MTU, MTU + 1),
   );
   const tos = draw.below(256);
   const body = filler(octets);
@@ -423,7 +423,7 @@ function innerFrame(draw: Draw, network: number): Uint8Array {
           ? askedInside4(draw)
           : body;
   const frame = ethernet({ to, from }, type, whole);
-  return draw.once(16) ? frame.slice(0, draw.of(0, 13, 14, 15, 33, 53)) : frame;
+  return draw.once(24) ? frame.slice(0, draw.of(0, 13, 14, 15, 33, 53)) : frame;
 }
 
 function tunnelFrame(draw: Draw): Uint8Array {

@@ -361,7 +361,7 @@ export const PASSING_PLACES: readonly (Destination & Passing)[] = [
     ...somewhere({ kind: "group", target, mac: stationMac(target) }),
     ...{ isMoved: true, isOver: false },
   })),
-  ...[3, 4, 8].map((target) => ({
+  ...[1, 2, 3, 4, 8].map((target) => ({
     ...somewhere({ kind: "group", target, mac: stationMac(target) }),
     ...{ isMoved: false, isOver: true },
   })),

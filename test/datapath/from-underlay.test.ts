@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import {
   ADMIT_FLAG,
+  PORT_FLAG,
   VERDICTS,
   type VerdictName,
   VNI_IN_FLAG,
@@ -568,4 +569,25 @@ test("a drop is told with the sender's address and the number", () => {
 test("nothing leaves the idle device", () => {
   const { action, delta } = rig.run("idle", inner(), "spare");
   assert.deepEqual({ action, delta }, { action: DROP, delta: { "idle-device": 1 } });
+});
+
+test("what comes out of a tunnel is told of a traced port alone", () => {
+  const run = (): readonly Uint8Array[] => {
+    rig.events();
+    assert.deepEqual(rig.run("uplink", viaVxlan(inner()), "uplink").delta, { delivered: 1 });
+    return rig.events();
+  };
+  assert.equal(run().length, 0);
+  rig.setAt("port", 1, {
+    ...{ ifindex: rig.ifindex("port1"), network: NETWORK, mtu: 1500 },
+    flags: PORT_FLAG.PORT_TRACE,
+  });
+  const [event, more] = run();
+  assert.ok(event && !more, "one event");
+  assert.equal(VERDICTS[integerOf("eventRow", event, "verdict")], "delivered");
+  assert.equal(integerOf("eventRow", event, "port"), 1);
+  assert.equal(
+    hex(octetsOf("eventRow", event, "headers").subarray(0, inner().length)),
+    hex(inner()),
+  );
 });

@@ -51,7 +51,7 @@ export interface Leg {
   readonly arrives: boolean;
   /** Why not. */
   readonly why: string | null;
-  /** Octets of the largest IP packet that goes all the way; null: nothing says. */
+  /** Octets of the largest IP packet that goes all the way; null: none does. */
   readonly mtu: number | null;
 }
 
@@ -60,6 +60,19 @@ export interface Trace {
   /** Null: nobody answers, for it did not arrive, or it was answered on its way. */
   readonly back: Leg | null;
   readonly arrives: boolean;
+}
+
+/** A program that has seen a packet which was sent. */
+export interface Sighting {
+  readonly host: string;
+  readonly hook: string;
+  readonly verdict: string;
+}
+
+export interface LiveTrace {
+  readonly seen: readonly Sighting[];
+  /** The target's workload received it. */
+  readonly isReceived: boolean;
 }
 
 export function trace(world: World, { from, to, protocol, port }: TraceQuestion): Trace {
@@ -102,7 +115,7 @@ function legOf(world: World, from: TraceEnd, to: TraceEnd, packet: Packet): Leg 
   const arrives = isThere(way, to);
   return {
     ...{ ...ends, neighbour, walk: way, arrives, why: arrives ? null : endText(way) },
-    mtu: mtus.length > 0 ? Math.min(...mtus) : null,
+    mtu: arrives && mtus.length > 0 ? Math.min(...mtus) : null,
   };
 }
 

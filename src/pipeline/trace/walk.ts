@@ -166,7 +166,10 @@ function stepFromPort(sending: Sending): Ran {
   const tables = recordedPort(host.ports, (lookup) => void lookups.push(lookup));
   const departure = depart(new Frame(octets), sending.interface, tables, 0);
   const at = { hook: "from-port", from: sending.interface } as const;
-  return ranOf(host, { ...at, lookups, before: innerAt(octets, 0) }, departure);
+  const ran = ranOf(host, { ...at, lookups, before: innerAt(octets, 0) }, departure);
+  // An answer to its sender is another frame.
+  const isAnswer = departure.out.some((each) => isBackAt(each, sending));
+  return isAnswer ? { ...ran, step: { ...ran.step, after: null } } : ran;
 }
 
 function stepFromUnderlay(host: TraceHost, octets: Uint8Array): Ran {
