@@ -281,3 +281,36 @@ test("--intent and --host: what that host would do, by its own rows", () => {
     cases.map(([, action, reason]) => [action, reason]),
   );
 });
+
+test("--intent and --host: under a router's number, by the twin of routing", () => {
+  const routed = (to: string, address: string): string => {
+    const ends = { from: "10.1.0.3", to: address, protocol: 17, ttl: 63 };
+    const frame = ethernet(
+      { to, from: "0a:77:c0:00:02:02" },
+      0x0800,
+      ip4(ends, udp(1, 2, filler(30))),
+    );
+    const shim = udp(50_000, 4789, join(vxlan(11_999), frame));
+    return hex(ethernet(WIRE, 0x0800, ip4(outer, shim)));
+  };
+  const mine = "0a:77:c0:00:02:01";
+  const { out, err } = weft(
+    ["--hex", "--json", "--intent", "examples/three-orgs", "--host", "h1"],
+    [
+      routed(mine, "10.2.0.1"),
+      routed("0a:77:c0:00:02:03", "10.2.0.1"),
+      routed(mine, "127.0.0.1"),
+      routed(mine, "10.2.0.2"),
+    ].join("\n"),
+  );
+  assert.equal(err, "");
+  assert.deepEqual(
+    objects(out).map(({ action, reason }) => [action, reason]),
+    [
+      ["decap", null],
+      ["drop", "router-mac"],
+      ["drop", "not-routable"],
+      ["drop", "split-horizon"],
+    ],
+  );
+});
