@@ -16,6 +16,7 @@ interface Change {
   readonly network?: object;
   readonly foreign?: object;
   readonly port?: object;
+  readonly further?: readonly object[];
 }
 
 /** A managed and a foreign host on one network, changed as the case wants. */
@@ -64,6 +65,7 @@ function layout(change: Change, underlay = settings): Result<Topology, LayoutErr
       metadata: { name: "two", tenant: "org" },
       spec: { network: "n", host: "h2", mac: "02:00:00:00:00:02" },
     },
+    ...(change.further ?? []),
   ];
   const text = documents
     .map((d) => JSON.stringify({ apiVersion: "weft.network/v1alpha1", ...d }))
@@ -133,6 +135,22 @@ test("a workload's addresses have their subnet's length, and stand alone without
   assert.equal(one?.bridge, null);
   assert.equal(topologyOf({}).ports[1]?.bridge, "n5001");
   assert.equal(topologyOf({}).ports[1]?.hostInterface, "p1");
+});
+
+test("a workload's default routes lead to its network's first gateway of each family, if a router has the network", () => {
+  const network = { gateways: ["fd00::fe", "10.0.0.253", "10.0.0.254", "fd00::ff"] };
+  const router = {
+    kind: "Router",
+    metadata: { name: "main", tenant: "org" },
+    spec: { networks: ["n"], l3vni: 5999 },
+  };
+  const routed = { network, further: [router] };
+  assert.deepEqual(topologyOf({ network }).ports[0]?.gateways, []);
+  const [one, two] = topologyOf(routed).ports;
+  assert.deepEqual(one?.gateways, ["10.0.0.253", "fd00::fe"]);
+  assert.deepEqual(two?.gateways, [], "without an address there is no way to them");
+  const [ipv6] = topologyOf({ ...routed, port: { addresses: ["fd00::1"] } }).ports;
+  assert.deepEqual(ipv6?.gateways, ["fd00::fe"]);
 });
 
 test("free addresses are unused, and within the prefix", () => {
