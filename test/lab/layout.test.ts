@@ -157,6 +157,22 @@ test("a workload's addresses have their subnet's length, and stand alone without
   assert.equal(topologyOf({}).ports[1]?.hostInterface, "p1");
 });
 
+test("a workload's default routes lead to its network's first gateway of each family, if a router has the network", () => {
+  const network = { gateways: ["fd00::fe", "10.0.0.253", "10.0.0.254", "fd00::ff"] };
+  const router = {
+    kind: "Router",
+    metadata: { name: "main", tenant: "org" },
+    spec: { networks: ["n"], l3vni: 5999 },
+  };
+  const routed = { network, more: [router] };
+  assert.deepEqual(topologyOf({ network }).ports[0]?.gateways, []);
+  const [one, two] = topologyOf(routed).ports;
+  assert.deepEqual(one?.gateways, ["10.0.0.253", "fd00::fe"]);
+  assert.deepEqual(two?.gateways, [], "without an address there is no way to them");
+  const [ipv6] = topologyOf({ ...routed, port: { addresses: ["fd00::1"] } }).ports;
+  assert.deepEqual(ipv6?.gateways, ["fd00::fe"]);
+});
+
 test("free addresses are unused, and within the prefix", () => {
   assert.deepEqual(topologyOf({}).underlay.freeAddresses, [
     ...["192.0.2.253", "192.0.2.252", "192.0.2.251", "192.0.2.250"],

@@ -166,7 +166,7 @@ describe("routed networks", () => {
         ["ipv4", 28],
         ["ipv6", 48],
       ] as const)
-        test(`${tenant} ${from} to ${to}, ${family}: passes, and one octet more is answered`, () => {
+        test(`${tenant} ${from} to ${to}, ${family}: passes, one octet more is answered, or cut where it may be`, () => {
           const port = `${tenant}/${from}`;
           const size = (octets: number): readonly string[] => [
             "-M",
@@ -181,6 +181,9 @@ describe("routed networks", () => {
             const over = lab.ping(port, addressOf(to, family), ...size(mtu + 1));
             assert.match(over.out + over.err, new RegExp(`mtu ?= ?${mtu}\\b`), over.out + over.err);
             assert.doesNotMatch(over.out, / 0% packet loss/);
+            if (family === "ipv6") return;
+            const cut = lab.ping(port, addressOf(to), "-M", "dont", "-s", String(mtu + 1000));
+            assert.match(cut.out, / 0% packet loss/, "what may be fragmented is");
           });
         });
 
@@ -379,6 +382,7 @@ function traceroute(port: string, address: string): readonly string[] {
 
 interface Iperf {
   readonly end: {
+    readonly sum_sent: { readonly bytes: number };
     readonly sum_received: { readonly bytes: number };
     readonly sum: { readonly lost_packets: number; readonly packets: number };
   };
