@@ -7,7 +7,7 @@ import { before, test } from "node:test";
 import { eventually, Fabric, type HostName, sleep } from "./fabric.ts";
 import { buildFlows, Traffic } from "./traffic.ts";
 
-const REPEATS = Number(process.env.WEFT_REPEATS ?? "2");
+const REPEATS = Number(process.env.WEFT_REPEATS ?? "1");
 const HOSTS: readonly HostName[] = ["h1", "h2"];
 
 let flows = "";

@@ -14,7 +14,7 @@ import { buildRelease, type Release } from "./release.ts";
 import { buildFlows, Traffic } from "./traffic.ts";
 import { buildVariant, programTags } from "./variant.ts";
 
-const REPEATS = Number(process.env.WEFT_REPEATS ?? "2");
+const REPEATS = Number(process.env.WEFT_REPEATS ?? "1");
 const HOSTS: readonly HostName[] = ["h1", "h2"];
 
 let flows = "";
