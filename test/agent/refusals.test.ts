@@ -64,7 +64,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   },
   "a datapath that is none": {
     given: (f) => {
-      for (const name of ["from-port", "from-underlay", "idle-device", "sweep"])
+      for (const name of ["from-port", "from-underlay", "from-slow-path", "idle-device", "sweep"])
         writeFileSync(join(f.directory, `${name}.bpf.o`), "no object");
       return f.start("h1", "--objects", f.directory);
     },

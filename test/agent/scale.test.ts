@@ -32,12 +32,13 @@ const ENTRIES = {
   flood: 1,
   flood_member: 2,
   group: 1,
+  host: 2,
   port: 1,
   source: 1,
   vni_in: 1,
 };
 /** Of those what is written one by one: a flood list is one write with its members. */
-const WRITES = 9;
+const WRITES = 11;
 /** The rest of what a host has: settings, its address, its peer, the way there. */
 const OWN_ENTRIES = { settings: 1, vtep: 1, peer: 1, peer_in: 1, adjacency: 1 };
 
@@ -71,7 +72,7 @@ test(`${NETWORKS} networks, and ${CYCLES} more that come and go`, async (t) => {
   const before = await inventories(bed);
   const { port: _, attach: __, ...always } = ENTRIES;
   const wanted = Object.entries(always).map(([table, count]) => [table, count * NETWORKS] as const);
-  const links = { link: ATTACHED + 2, device: ATTACHED + 5 };
+  const links = { link: ATTACHED + 3, device: ATTACHED + 6 };
   const present = { port: ATTACHED, attach: ATTACHED };
   for (const inventory of before)
     assert.deepEqual(countsOf(inventory), {

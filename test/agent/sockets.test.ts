@@ -245,7 +245,7 @@ test("status: exit 0 when all is in force, 1 and the reason when not", async (t)
   assert.deepEqual([good.exit, good.err], [0, ""]);
   assert.match(
     good.out,
-    /^h1: ready, revision [0-9a-f]{16}, pid \d+\n {2}2 of 2 ports in force\n$/,
+    /^h1: ready, revision [0-9a-f]{16}, pid \d+\n {2}underlay: 1 uplinks, 1 hosts at 1 addresses, MTU 1600, next hops of a route 1\n {2}2 of 2 ports in force\n$/,
   );
   const json: { readonly host: string; readonly ready: boolean } = JSON.parse(
     weft(fabric, "status", "--json").out,
