@@ -81,8 +81,10 @@ async function repeat(fabric: Fabric, event: (fabric: Fabric) => Promise<void>):
   }
 }
 
-for (const encapsulation of ["vxlan", "nvgre"]) {
-  for (const [what, router, event] of events)
+for (const [i, encapsulation] of ["vxlan", "nvgre"].entries()) {
+  for (const [j, [what, router, event]] of events.entries()) {
+    // The short run takes the encapsulations in turn.
+    if (REPEATS === 1 && (i + j) % 2 === 1) continue;
     test(`${encapsulation}: ${what}, ${REPEATS} times: none lost`, async (t) => {
       const fabric = await Fabric.running(t, { encapsulations: [encapsulation], router });
       for (const [from, to] of [
@@ -92,6 +94,7 @@ for (const encapsulation of ["vxlan", "nvgre"]) {
         await eventually(() => fabric.exec(from, "ping", "-c1", "-W1", "-q", fabric.addressOf(to)));
       await repeat(fabric, event);
     });
+  }
 
   test(`${encapsulation}: a router attached to a running network, and taken off, ${REPEATS} times: none lost`, async (t) => {
     const fabric = await Fabric.running(t, { encapsulations: [encapsulation] });

@@ -99,13 +99,15 @@ const events: Readonly<Record<string, (run: Run) => Promise<void>>> = {
   },
 };
 
-for (const [encapsulation, underlay] of [
-  ["vxlan", "ipv4"],
-  ["nvgre", "ipv4"],
-] as const)
-  for (const [what, event] of Object.entries(events))
+for (const [i, encapsulation] of (["vxlan", "nvgre"] as const).entries())
+  for (const [j, [what, event]] of Object.entries(events).entries()) {
+    // The short run takes the encapsulations in turn.
+    if (REPEATS === 1 && (i + j) % 2 === 1) continue;
     test(`${encapsulation}: ${what}, ${REPEATS} times: none lost`, async (t) => {
-      const fabric = await Fabric.running(t, { encapsulations: [encapsulation], underlay });
+      const fabric = await Fabric.running(t, {
+        encapsulations: [encapsulation],
+        underlay: "ipv4",
+      });
       const variant = what.includes("instructions") ? buildVariant(fabric.directory) : "";
       assert.ok(fabric.pings("a1", 2, 3));
       for (let turn = 0; turn < REPEATS; turn++) {
@@ -121,3 +123,4 @@ for (const [encapsulation, underlay] of [
         );
       }
     });
+  }
