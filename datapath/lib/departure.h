@@ -65,7 +65,7 @@ always_inline int depart(struct __sk_buff *skb, struct frame *f, struct attach_r
 	if (row->flags & ATTACH_DSCP_PIPE)
 		f->dscp = 0;
 
-	if (f->type == ETHERTYPE_ARP || f->protocol == PROTOCOL_ICMPV6) {
+	if (f->type == ETHERTYPE_ARP || (f->type == ETHERTYPE_IPV6 && f->protocol == PROTOCOL_ICMPV6)) {
 		why = hear(skb, f, row, setting);
 		if (why)
 			return leave(skb, f, why, WEFT_DROP);

@@ -274,6 +274,7 @@ __noinline int route_from_underlay(struct __sk_buff *skb, struct frame *f, const
 	struct settings_row *setting;
 	struct routing r = {};
 	enum verdict why;
+	int action;
 	__u32 zero = 0;
 
 	setting = bpf_map_lookup_elem(&settings, &zero);
@@ -310,11 +311,12 @@ __noinline int route_from_underlay(struct __sk_buff *skb, struct frame *f, const
 	why = decapsulate(skb, f, t);
 	if (why)
 		return drop(skb, f, why);
-	if (r.way->kind == TARGET_GROUP && !(flags & VNI_IN_GATEWAY))
-		count(VERDICT_FORWARDED_STRAGGLER, 1, f->octets);
 	if (flags & VNI_IN_MSS_CLAMP)
 		clamp_mss(skb, f, r.way->mtu);
-	return forward(skb, f, r.way);
+	action = forward(skb, f, r.way);
+	if (action != WEFT_DROP && r.way->kind == TARGET_GROUP && !(flags & VNI_IN_GATEWAY))
+		count(VERDICT_FORWARDED_STRAGGLER, 1, f->octets);
+	return action;
 }
 
 #endif

@@ -47,10 +47,9 @@ export function depart(
   return also(departure ?? direct(sound, nowSeconds), { ...heard.beside, ...beside });
 }
 
-/** Of neighbours: ARP, or ICMPv6, whatever carries it. */
+/** Of neighbours: ARP, or ICMPv6. */
 function isTalk(frame: Frame): boolean {
   const etherType = frame.u16(ETHERNET_OCTETS - 2);
-  if (etherType === ETHER_TYPE.ipv4) return frame.u8(ETHERNET_OCTETS + 9) === IP_PROTOCOL.icmpv6;
   const isIcmp6 = frame.u8(ETHERNET_OCTETS + 6) === IP_PROTOCOL.icmpv6;
   return etherType === ETHER_TYPE.arp || (etherType === ETHER_TYPE.ipv6 && isIcmp6);
 }

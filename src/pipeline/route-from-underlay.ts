@@ -48,7 +48,8 @@ function goOn(admitted: Admitted, place: Place, isGateway: boolean): Departure {
   if (inner === null) return dropped("decap-failed");
   const clamped = network.mssClamp ? clampMss(inner, place.mtu) : null;
   const next = forward({ frame: clamped ?? inner, tables, flow, ttl }, place);
-  const straggler = isStraggler ? { "forwarded-straggler": 1 } : {};
+  const went = isStraggler && next.out.length > 0;
+  const straggler = went ? { "forwarded-straggler": 1 } : {};
   const clamp = clamped ? { "mss-clamped": 1 } : {};
   return { ...next, beside: { ...next.beside, ...straggler, ...clamp } };
 }
