@@ -20,7 +20,8 @@ function run(files: readonly string[], { isShown }: { isShown: boolean }): Promi
   const words = ["--test", "--test-concurrency=1", "--test-timeout=300000", ...files];
   const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
-  child.stdout.on("data", (chunk: Buffer) => {
+  child.stdout.setEncoding("utf8");
+  child.stdout.on("data", (chunk: string) => {
     text += chunk;
     if (isShown) process.stdout.write(chunk);
   });
