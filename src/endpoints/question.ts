@@ -3,24 +3,19 @@
  * probe (RFC 5227 section 2.1.1), or a solicitation from the link-local address of its MAC (RFC 4861 section 7.2.2).
  */
 import type { IpAddress } from "../base/ip.ts";
-import { linkLocalOf } from "../base/mac.ts";
-import { ARP_OPERATION, emitArp } from "../wire/arp.ts";
-import { BROADCAST_MAC, ETHER_TYPE, ETHERNET_OCTETS, emitEthernet } from "../wire/ethernet.ts";
-import { IP_PROTOCOL } from "../wire/ipv4.ts";
-import { emitIpv6, IPV6_OCTETS, IPV6_PLAIN } from "../wire/ipv6.ts";
+import { linkLocalOf, multicastMacOf } from "../base/mac.ts";
+import { ARP_OPERATION, type ArpMessage, arpPacket } from "../wire/arp.ts";
+import { BROADCAST_MAC, ETHER_TYPE, ethernetFrame } from "../wire/ethernet.ts";
 import {
-  emitNd,
+  ALL_NODES,
   ND_SOURCE_MAC,
   ND_TARGET_MAC,
   type NdMessage,
+  ndPacket,
   solicitedNodeOf,
 } from "../wire/nd.ts";
 
-const ARP_OCTETS = 28;
-const ND_OCTETS = 32;
 const NOBODY = { mac: new Uint8Array(6), ipv4: new Uint8Array(4) } as const;
-/** ff02::1 */
-const ALL_NODES = Uint8Array.of(0xff, 2, ...new Array<number>(13).fill(0), 1);
 
 /** From `asker`, a MAC, to the one that has the address, or to everybody (null). */
 export function questionFor(
@@ -39,7 +34,7 @@ export function questionFor(
   const group = solicitedNodeOf(address.octets);
   const destination = to === null ? group : address.octets;
   return ndFrame(
-    { destination: to ?? macOfIpv6Group(group), source: asker },
+    { destination: to ?? multicastMacOf({ octets: group }), source: asker },
     { source: linkLocalOf(asker), destination },
     {
       kind: "neighbour-solicitation",
@@ -64,7 +59,7 @@ export function announcementOf(
       targetAddress: address.octets,
     });
   return ndFrame(
-    { destination: macOfIpv6Group(ALL_NODES), source: mac },
+    { destination: multicastMacOf({ octets: ALL_NODES }), source: mac },
     { source: address.octets, destination: ALL_NODES },
     {
       kind: "neighbour-advertisement",
@@ -75,18 +70,8 @@ export function announcementOf(
   );
 }
 
-/** RFC 2464 section 7. */
-const macOfIpv6Group = (group: Uint8Array): Uint8Array =>
-  Uint8Array.of(0x33, 0x33, ...group.subarray(12, 16));
-
-function arpFrame(
-  destination: Uint8Array,
-  source: Uint8Array,
-  message: Parameters<typeof emitArp>[2],
-): Uint8Array {
-  const out = new DataView(new ArrayBuffer(ETHERNET_OCTETS + ARP_OCTETS));
-  emitArp(out, emitEthernet(out, 0, { destination, source, etherType: ETHER_TYPE.arp }), message);
-  return new Uint8Array(out.buffer);
+function arpFrame(destination: Uint8Array, source: Uint8Array, message: ArpMessage): Uint8Array {
+  return ethernetFrame({ destination, source, etherType: ETHER_TYPE.arp }, arpPacket(message));
 }
 
 interface Pair {
@@ -94,13 +79,5 @@ interface Pair {
   readonly source: Uint8Array;
 }
 
-function ndFrame(macs: Pair, addresses: Pair, message: NdMessage): Uint8Array {
-  const out = new DataView(new ArrayBuffer(ETHERNET_OCTETS + IPV6_OCTETS + ND_OCTETS));
-  const at = emitEthernet(out, 0, { ...macs, etherType: ETHER_TYPE.ipv6 });
-  const header = {
-    ...{ ...addresses, ...IPV6_PLAIN, hopLimit: 255 },
-    ...{ nextHeader: IP_PROTOCOL.icmpv6, payloadOctets: ND_OCTETS },
-  };
-  emitNd(out, emitIpv6(out, at, header), addresses, message);
-  return new Uint8Array(out.buffer);
-}
+const ndFrame = (macs: Pair, addresses: Pair, message: NdMessage): Uint8Array =>
+  ethernetFrame({ ...macs, etherType: ETHER_TYPE.ipv6 }, ndPacket(addresses, message));

@@ -19,7 +19,7 @@ import {
 } from "../wire/icmp.ts";
 import { emitIpv4, IP_PROTOCOL, IPV4_OCTETS, IPV4_PLAIN } from "../wire/ipv4.ts";
 import { emitIpv6, IPV6_OCTETS, IPV6_PLAIN } from "../wire/ipv6.ts";
-import { emitNd, ND_TARGET_MAC, type NdOption } from "../wire/nd.ts";
+import { ALL_NODES, emitNd, ND_HOP_LIMIT, ND_TARGET_MAC, type NdOption } from "../wire/nd.ts";
 import { emitOctets } from "../wire/octets.ts";
 import { emitTcp, TCP_FLAG } from "../wire/tcp.ts";
 import { emitUdp } from "../wire/udp.ts";
@@ -56,10 +56,6 @@ const SOURCE_PORT = 40_000;
 const MINIMUM_OCTETS = 60;
 const ROOM_OCTETS = 128;
 const HOPS = 64;
-/** Neighbour discovery is refused unless it has crossed no router (RFC 4861 section 7.1.1). */
-const HOPS_ON_LINK = 255;
-/** ff02::1 (RFC 4291 section 2.7.1): where an unsolicited advertisement goes (RFC 4861 section 7.2.6). */
-const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 /** A SYN may carry data (RFC 9293 section 3.4). */
 const SYN = {
   sequence: 0,
@@ -171,7 +167,7 @@ function emitOverIpv6(out: DataView, probe: ProbeFrame, pair: Pair): number {
     ...IPV6_PLAIN,
     ...packet,
     nextHeader: protocolOf(probe.protocol, "ipv6"),
-    hopLimit: announces ? HOPS_ON_LINK : HOPS,
+    hopLimit: announces ? ND_HOP_LIMIT : HOPS,
     payloadOctets: end - at - IPV6_OCTETS,
   });
   return end;

@@ -5,26 +5,22 @@
 import { parseIp } from "../base/ip.ts";
 import { LIMIT, type VerdictName } from "../rows/abi.generated.ts";
 import { replaceWord } from "../wire/checksum.ts";
-import { ETHER_TYPE, ETHERNET_OCTETS, emitEthernet } from "../wire/ethernet.ts";
+import { ETHER_TYPE, ETHERNET_OCTETS, ethernetFrame } from "../wire/ethernet.ts";
 import {
-  emitIcmp,
-  emitIcmp6,
   ICMP_ECHO_REPLY,
   ICMP_ECHO_REQUEST,
   ICMPV6_ECHO_REPLY,
   ICMPV6_ECHO_REQUEST,
-  type IcmpMessage,
 } from "../wire/icmp.ts";
-import { emitIpv4, IP_PROTOCOL, IPV4_OCTETS, IPV4_PLAIN } from "../wire/ipv4.ts";
-import { emitIpv6, extensionOf, IPV6_OCTETS, IPV6_PLAIN } from "../wire/ipv6.ts";
+import { CONTROL_CLASS, type IcmpProblem, icmpErrorPacket } from "../wire/icmp-error.ts";
+import { IP_PROTOCOL, IPV4_OCTETS } from "../wire/ipv4.ts";
+import { extensionOf, IPV6_OCTETS } from "../wire/ipv6.ts";
 import { type Departure, dropped } from "./departure.ts";
 import type { Frame } from "./frame.ts";
 import { EXTENSIONS_MAX } from "./guard-ipv6.ts";
 import type { Sent } from "./sent.ts";
 
 const TTL = 64;
-/** Internetwork control (RFC 1812 section 4.3.2.5). */
-const CONTROL_CLASS = 0xc0;
 const ICMP_OCTETS = 8;
 /** RFC 1812 section 4.3.2.3; RFC 4443 section 2.4. */
 const QUOTE_IPV4_MAX = 512;
@@ -44,14 +40,14 @@ export function answerError(
   const isIpv4 = etherType === ETHER_TYPE.ipv4;
   if (!isIpv4 && etherType !== ETHER_TYPE.ipv6) return dropped(why);
   const subject = isIpv4 ? subjectIpv4(frame, why, mtu) : subjectIpv6(frame, why, mtu);
-  const complaint = subject && complaintOf(why, isIpv4, subject.protocol, mtu);
-  if (!subject || !complaint) return dropped(why);
+  const problem = subject && problemOf(why, subject.protocol);
+  if (!subject || !problem) return dropped(why);
   const ahead = tables.spentUntilSeconds("answer", row.port) - nowSeconds;
   if (ahead > 0 && ahead >= BURST_SECONDS)
     return { ...dropped(why), beside: { "icmp-limited": 1 } };
   const most = isIpv4 ? QUOTE_IPV4_MAX : QUOTE_IPV6_MAX;
   const quote = frame.payloadAt(ETHERNET_OCTETS, Math.min(subject.octets, most));
-  const octets = isIpv4 ? errorIpv4(sent, complaint, quote) : errorIpv6(sent, complaint, quote);
+  const octets = errorAbout(sent, problem, quote, mtu);
   return {
     verdict: why,
     beside: { "icmp-sent": 1 },
@@ -134,81 +130,38 @@ function endOfChain(frame: Frame): { readonly protocol: number; readonly at: num
   return extensionOf(protocol) === null ? { protocol, at } : null;
 }
 
-/** What the sender is told. */
-interface Complaint {
-  readonly type: number;
-  readonly code: number;
-  /** The MTU. */
-  readonly value: number;
-}
-
 /** Null: nothing is said about it. */
-function complaintOf(
-  why: VerdictName,
-  isIpv4: boolean,
-  protocol: number,
-  mtu: number,
-): Complaint | null {
-  const either = (four: readonly [number, number], six: readonly [number, number]): Complaint => {
-    const [type, code] = isIpv4 ? four : six;
-    return { type, code, value: 0 };
-  };
-  if (why === "too-big") return { ...either([3, 4], [2, 0]), value: Math.min(mtu, 0xffff) };
-  if (why === "ttl-exceeded") return either([11, 0], [3, 0]);
-  if (why === "no-route") return either([3, 0], [1, 0]);
+function problemOf(why: VerdictName, protocol: number): IcmpProblem | null {
+  if (why === "too-big" || why === "ttl-exceeded" || why === "no-route") return why;
   const isPorted = protocol === IP_PROTOCOL.tcp || protocol === IP_PROTOCOL.udp;
-  return why === "gateway-closed" && isPorted ? either([3, 3], [1, 4]) : null;
+  return why === "gateway-closed" && isPorted ? "port-unreachable" : null;
 }
 
-function messageOf({ type, code, value }: Complaint, quote: Uint8Array): IcmpMessage {
-  const body = new Uint8Array(4 + quote.length);
-  new DataView(body.buffer).setUint32(0, value);
-  body.set(quote, 4);
-  return { type, code, body };
-}
-
-/** From the gateway of the port's network, or else from the address that the packet was for. */
-function errorIpv4(sent: Sent, complaint: Complaint, quote: Uint8Array): Uint8Array {
-  const totalOctets = IPV4_OCTETS + ICMP_OCTETS + quote.length;
-  const out = turned(sent, totalOctets);
-  const own = sent.tables.gateway(sent.row.network)?.ipv4;
-  const at = emitIpv4(out, ETHERNET_OCTETS, {
-    ...IPV4_PLAIN,
-    source: own ? addressOf(own) : quote.subarray(16, 20),
-    destination: quote.subarray(12, 16),
-    protocol: IP_PROTOCOL.icmp,
-    ttl: TTL,
-    trafficClass: CONTROL_CLASS | ((quote[1] ?? 0) & 0x1c),
-    totalOctets,
-  });
-  emitIcmp(out, at, messageOf(complaint, quote));
-  return new Uint8Array(out.buffer);
-}
-
-function errorIpv6(sent: Sent, complaint: Complaint, quote: Uint8Array): Uint8Array {
-  const payloadOctets = ICMP_OCTETS + quote.length;
-  const out = turned(sent, IPV6_OCTETS + payloadOctets);
-  const own = sent.tables.gateway(sent.row.network)?.ipv6;
-  const source = own ? addressOf(own) : quote.subarray(24, 40);
-  const ends = { source, destination: quote.subarray(8, 24) };
-  const at = emitIpv6(out, ETHERNET_OCTETS, {
-    ...{ ...IPV6_PLAIN, ...ends, payloadOctets, trafficClass: CONTROL_CLASS },
-    ...{ nextHeader: IP_PROTOCOL.icmpv6, hopLimit: TTL },
-  });
-  emitIcmp6(out, at, ends, messageOf(complaint, quote));
-  return new Uint8Array(out.buffer);
+/** From the gateway of the port's network, or else from the address that the packet was for; in a frame to its sender. */
+function errorAbout(
+  { frame, row, tables }: Sent,
+  problem: IcmpProblem,
+  quoted: Uint8Array,
+  mtu: number,
+): Uint8Array {
+  const etherType = frame.u16(ETHERNET_OCTETS - 2);
+  const isIpv4 = etherType === ETHER_TYPE.ipv4;
+  const [at, each] = isIpv4 ? [12, 4] : [8, 16];
+  const own = tables.gateway(row.network)?.[isIpv4 ? "ipv4" : "ipv6"];
+  const asked = quoted.subarray(at + each, at + 2 * each);
+  const ends = {
+    source: own ? addressOf(own) : asked,
+    destination: quoted.subarray(at, at + each),
+  };
+  // The packet's own type of service, of IPv4.
+  const trafficClass = CONTROL_CLASS | (isIpv4 ? (quoted[1] ?? 0) & 0x1c : 0);
+  const content = { quoted, mtu: Math.min(mtu, 0xffff), trafficClass };
+  const packet = icmpErrorPacket(problem, ends, content);
+  const [destination, source] = [frame.octetsAt(6, 6), frame.octetsAt(0, 6)];
+  return ethernetFrame({ destination, source, etherType }, packet);
 }
 
 const addressOf = (text: string): Uint8Array => parseIp(text)?.octets ?? new Uint8Array(4);
-
-/** A frame of `octets` behind its Ethernet header, from whom the frame was for to its sender. */
-function turned({ frame }: Sent, octets: number): DataView {
-  const out = new DataView(new ArrayBuffer(ETHERNET_OCTETS + octets));
-  const [destination, source] = [frame.octetsAt(6, 6), frame.octetsAt(0, 6)];
-  const etherType = frame.u16(ETHERNET_OCTETS - 2);
-  emitEthernet(out, 0, { destination, source, etherType });
-  return out;
-}
 
 /** Answers an echo request to a gateway address; null: it is none that is to be answered. */
 export function answerEcho({ frame, row }: Sent): Departure | null {

@@ -4,6 +4,7 @@
 import { formatMac } from "../base/mac.ts";
 import type { VerdictName } from "../rows/abi.generated.ts";
 import { ETHER_TYPE, ETHERNET_OCTETS, isTagType } from "../wire/ethernet.ts";
+import { holdsArp, isArpOfIpv4 } from "./arp.ts";
 import { mayUseIpv4, refusalOfIpv4 } from "./guard-ipv4.ts";
 import { refusalOfIpv6 } from "./guard-ipv6.ts";
 import type { Sent } from "./sent.ts";
@@ -21,16 +22,12 @@ export function refusalOf(sent: Sent): VerdictName | null {
   return etherType === ETHER_TYPE.arp ? refusalOfArp(sent) : null;
 }
 
-const ARP_OCTETS = 28;
-/** Ethernet, IPv4, addresses of six and four octets. */
-const ARP_KIND = [0x0001, 0x0800, 0x0604] as const;
-
 /** RFC 826: a workload speaks for its own MAC and addresses, or for none yet (a probe, RFC 5227). */
 function refusalOfArp(sent: Sent): VerdictName | null {
   const { frame, row } = sent;
   const at = ETHERNET_OCTETS;
-  if (!frame.reaches(at + ARP_OCTETS)) return "truncated";
-  if (ARP_KIND.some((word, i) => frame.u16(at + 2 * i) !== word)) return "source-arp";
+  if (!holdsArp(frame, at)) return "truncated";
+  if (!isArpOfIpv4(frame, at)) return "source-arp";
   if (formatMac(frame.octetsAt(at + 8, 6)) !== row.mac) return "source-arp";
   const isProbe = frame.u32(at + 14) === 0;
   return isProbe || mayUseIpv4(sent, frame.octetsAt(at + 14, 4)) ? null : "source-arp";

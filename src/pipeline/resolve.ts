@@ -3,13 +3,14 @@
  * place (RFC 9161 section 3.3). The twin of datapath/lib/resolve.h, check by check in its order.
  */
 import { formatIp, fromMapped } from "../base/ip.ts";
-import { isGroupMac } from "../base/mac.ts";
+import { isGroupMac, multicastMacOf } from "../base/mac.ts";
 import { ARP_OPERATION } from "../wire/arp.ts";
 import { checksumOf, sumOctets, sumPseudoHeader } from "../wire/checksum.ts";
-import { ETHER_TYPE, ETHERNET_OCTETS, emitEthernet } from "../wire/ethernet.ts";
+import { ETHER_TYPE, ETHERNET_OCTETS, ethernetFrame } from "../wire/ethernet.ts";
 import { IP_PROTOCOL } from "../wire/ipv4.ts";
-import { emitIpv6, IPV6_OCTETS, IPV6_PLAIN } from "../wire/ipv6.ts";
-import { emitNd, ND_SOURCE_MAC, ND_TARGET_MAC } from "../wire/nd.ts";
+import { IPV6_OCTETS } from "../wire/ipv6.ts";
+import { ALL_NODES, ND_HOP_LIMIT, ND_SOURCE_MAC, ND_TARGET_MAC, ndPacket } from "../wire/nd.ts";
+import { arpAnswer } from "./arp.ts";
 import { type Departure, dropped, macOctets, type Tally } from "./departure.ts";
 import type { Frame } from "./frame.ts";
 import type { Place } from "./host-tables.ts";
@@ -66,17 +67,9 @@ function resolveArp(sent: Sent, nowSeconds: number): Resolution {
   if (frame.u16(arp + 6) !== ARP_OPERATION.request) return NO_REQUEST;
   const fate = judge(sent, holderOf(sent, asked), nowSeconds);
   if ("departure" in fate) return fate;
-  const octets = frame.payloadAt(0, frame.wireOctets).slice();
-  const [mine, theirs] = [macOctets(row.mac), macOctets(fate.mac ?? row.mac)];
-  octets.set(mine);
-  octets.set(theirs, 6);
-  octets[arp + 7] = ARP_OPERATION.reply;
-  octets.set(theirs, arp + 8);
-  octets.set(asked, arp + 14);
-  octets.set(mine, arp + 18);
-  // Of a probe: zero, as it was.
-  new DataView(octets.buffer).setUint32(arp + 24, sender);
-  return answered(sent, octets);
+  // The guards have seen that the sender is the port.
+  const answer = arpAnswer(frame, macOctets(fate.mac ?? row.mac));
+  return answered(sent, answer.payloadAt(0, answer.wireOctets));
 }
 
 const SOLICITATION_OCTETS_MAX = 64;
@@ -114,7 +107,7 @@ function isSound(frame: Frame, octets: number): boolean {
   const sum = sumPseudoHeader({ source, destination }, IP_PROTOCOL.icmpv6, octets);
   if (checksumOf(sumOctets(new DataView(message.buffer), 0, octets, sum)) !== 0) return false;
   const isFromNobody = isZero(source);
-  if (frame.u8(ip + 7) !== 255 || message[1] !== 0 || message[8] === 0xff) return false;
+  if (frame.u8(ip + 7) !== ND_HOP_LIMIT || message[1] !== 0 || message[8] === 0xff) return false;
   if (isFromNobody && !isSolicitedNode(destination)) return false;
   let at = ND_OCTETS;
   while (at < octets) {
@@ -134,9 +127,6 @@ const isSolicitedNode = (ipv6: Uint8Array): boolean =>
   ipv6[11] === 1 &&
   ipv6[12] === 0xff;
 
-const ALL_NODES: Uint8Array = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
-const ALL_NODES_MAC: Uint8Array = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1);
-
 /** The answer to a sound solicitation: from the holder of `place`, who is the address asked for. */
 function advertise({ frame, row }: Sent, place: Place): Uint8Array {
   const ip = ETHERNET_OCTETS;
@@ -145,14 +135,9 @@ function advertise({ frame, row }: Sent, place: Place): Uint8Array {
   // Detection of duplicates: to all nodes, unsolicited (RFC 4861 section 7.2.4).
   const isFromNobody = isZero(asker);
   const mac = macOctets(place.mac ?? row.mac);
-  const payloadOctets = ND_OCTETS + 8;
-  const out = new DataView(new ArrayBuffer(ETHERNET_OCTETS + IPV6_OCTETS + payloadOctets));
-  const destination = isFromNobody ? ALL_NODES_MAC : macOctets(row.mac);
-  let at = emitEthernet(out, 0, { destination, source: mac, etherType: ETHER_TYPE.ipv6 });
+  const destination = isFromNobody ? multicastMacOf({ octets: ALL_NODES }) : macOctets(row.mac);
   const ends = { source: target, destination: isFromNobody ? ALL_NODES : asker };
-  const header = { ...IPV6_PLAIN, ...ends, nextHeader: IP_PROTOCOL.icmpv6, hopLimit: 255 };
-  at = emitIpv6(out, at, { ...header, payloadOctets });
-  emitNd(out, at, ends, {
+  const answer = ndPacket(ends, {
     kind: "neighbour-advertisement",
     router: place.kind === "gateway",
     solicited: !isFromNobody,
@@ -160,5 +145,5 @@ function advertise({ frame, row }: Sent, place: Place): Uint8Array {
     target,
     options: [{ type: ND_TARGET_MAC, body: mac }],
   });
-  return new Uint8Array(out.buffer);
+  return ethernetFrame({ destination, source: mac, etherType: ETHER_TYPE.ipv6 }, answer);
 }

@@ -1,19 +1,14 @@
 /** Answers for the gateway's addresses to those who ask: ARP (RFC 826), neighbour discovery (RFC 4861 section 7.2). */
-import { ARP_OPERATION, type ArpMessage, emitArp, parseArp } from "../wire/arp.ts";
-import type { Endpoints } from "../wire/checksum.ts";
+import { ARP_OPERATION, type ArpMessage, arpPacket, parseArp } from "../wire/arp.ts";
 import { ETHER_TYPE } from "../wire/ethernet.ts";
 import { IP_PROTOCOL } from "../wire/ipv4.ts";
-import { emitIpv6, IPV6_OCTETS, IPV6_PLAIN, parseIpv6 } from "../wire/ipv6.ts";
-import { emitNd, isNdType, ND_TARGET_MAC, type NdMessage, parseNd } from "../wire/nd.ts";
+import { parseIpv6 } from "../wire/ipv6.ts";
+import { ALL_NODES, isNdType, ND_HOP_LIMIT, ND_TARGET_MAC, ndPacket, parseNd } from "../wire/nd.ts";
 import { Reader } from "../wire/reader.ts";
 import type { SlowAction } from "./action.ts";
 import type { Punted } from "./punted.ts";
 import { replyOnLink } from "./reply.ts";
 import type { SlowTables } from "./tables.ts";
-
-const ARP_OCTETS = 28;
-/** RFC 4861 section 7.1: whoever sees another has been lied to from afar. */
-const HOP_LIMIT = 255;
 
 /** The answer to a question for one of the gateway's addresses; null: it is none. */
 export function answerNeighbour(tables: SlowTables, punted: Punted): SlowAction | null {
@@ -38,17 +33,11 @@ const isAmong = (addresses: readonly Uint8Array[], address: Uint8Array): boolean
   addresses.some((one) => one.length === address.length && one.every((o, i) => o === address[i]));
 
 function arpReply(asked: ArpMessage, mac: Uint8Array): Uint8Array {
-  return arpOf({
+  return arpPacket({
     operation: ARP_OPERATION.reply,
     ...{ senderMac: mac, senderAddress: asked.targetAddress },
     ...{ targetMac: asked.senderMac, targetAddress: asked.senderAddress },
   });
-}
-
-function arpOf(message: ArpMessage): Uint8Array {
-  const out = new Uint8Array(ARP_OCTETS);
-  emitArp(new DataView(out.buffer), 0, message);
-  return out;
 }
 
 interface Solicitation {
@@ -59,7 +48,7 @@ interface Solicitation {
 /** An IPv6 packet that is a sound neighbour solicitation (RFC 4861 section 7.1.1); null: it is none. */
 function parseSolicitation(r: Reader): Solicitation | null {
   const ip = parseIpv6(r);
-  if (ip.nextHeader !== IP_PROTOCOL.icmpv6 || ip.hopLimit !== HOP_LIMIT) return null;
+  if (ip.nextHeader !== IP_PROTOCOL.icmpv6 || ip.hopLimit !== ND_HOP_LIMIT) return null;
   r.enter(ip.payloadOctets);
   const type = r.u8();
   const code = r.u8();
@@ -73,7 +62,7 @@ function parseSolicitation(r: Reader): Solicitation | null {
 /** RFC 4861 section 7.2.4; to who asks from nowhere (his duplicate address detection) by way of all nodes. */
 function advertisement({ source, target }: Solicitation, mac: Uint8Array): Uint8Array {
   const isFromNobody = source.every((octet) => octet === 0);
-  return ndOf(
+  return ndPacket(
     { source: target, destination: isFromNobody ? ALL_NODES : source },
     {
       kind: "neighbour-advertisement",
@@ -81,17 +70,4 @@ function advertisement({ source, target }: Solicitation, mac: Uint8Array): Uint8
       options: [{ type: ND_TARGET_MAC, body: mac }],
     },
   );
-}
-
-const ALL_NODES: Uint8Array = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
-
-function ndOf(ends: Endpoints, message: NdMessage): Uint8Array {
-  const out = new Uint8Array(IPV6_OCTETS + 24 + 8 * message.options.length);
-  const view = new DataView(out.buffer);
-  const at = emitIpv6(view, 0, {
-    ...{ ...IPV6_PLAIN, ...ends, payloadOctets: out.length - IPV6_OCTETS },
-    ...{ nextHeader: IP_PROTOCOL.icmpv6, hopLimit: HOP_LIMIT },
-  });
-  emitNd(view, at, ends, message);
-  return out;
 }

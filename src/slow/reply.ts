@@ -1,6 +1,5 @@
 /** The way back to who sent a punted frame. */
-import { ETHER_TYPE, ETHERNET_OCTETS, emitEthernet } from "../wire/ethernet.ts";
-import { emitOctets } from "../wire/octets.ts";
+import { ETHER_TYPE, ethernetFrame } from "../wire/ethernet.ts";
 import type { SlowAction } from "./action.ts";
 import type { Punted } from "./punted.ts";
 import type { SlowTables } from "./tables.ts";
@@ -29,7 +28,7 @@ export function replyOnLink(
   if (port !== 0) {
     if (tables.gatewayMac === null) return null;
     const header = { destination, source: tables.gatewayMac, etherType };
-    return { do: "send-to-port", port, frame: framed(header, payload) };
+    return { do: "send-to-port", port, frame: ethernetFrame(header, payload) };
   }
   const group = tables.groupTo(peer, network);
   const peersRouter = tables.routerMacOf(peer);
@@ -37,14 +36,8 @@ export function replyOnLink(
   const source = peersRouter === null ? tables.gatewayMac : tables.routerMac;
   if (group === null || source === null) return null;
   if (peersRouter !== null && isSame(destination, peersRouter)) return null;
-  return { do: "send-to-group", group, frame: framed({ destination, source, etherType }, payload) };
+  const header = { destination, source, etherType };
+  return { do: "send-to-group", group, frame: ethernetFrame(header, payload) };
 }
 
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.every((octet, i) => octet === b[i]);
-
-function framed(header: Parameters<typeof emitEthernet>[2], payload: Uint8Array): Uint8Array {
-  const out = new Uint8Array(ETHERNET_OCTETS + payload.length);
-  const view = new DataView(out.buffer);
-  emitOctets(view, emitEthernet(view, 0, header), payload);
-  return out;
-}

@@ -19,6 +19,7 @@ export interface ArpMessage {
   readonly targetAddress: Uint8Array;
 }
 
+export const ARP_OCTETS = 28;
 export const ARP_OPERATION = { request: 1, reply: 2 } as const;
 const HARDWARE_ETHERNET = 1;
 const PROTOCOL_IPV4 = 0x0800;
@@ -39,7 +40,7 @@ export function parseArp(r: Reader): ArpMessage {
   };
 }
 
-/** Writes exactly 28 octets at `at` and returns the offset after them. */
+/** Writes exactly ARP_OCTETS at `at` and returns the offset after them. */
 export function emitArp(out: DataView, at: number, message: ArpMessage): number {
   const { senderMac, senderAddress, targetMac, targetAddress } = message;
   invariant(senderMac.length === 6 && targetMac.length === 6, "a MAC has 6 octets");
@@ -53,4 +54,11 @@ export function emitArp(out: DataView, at: number, message: ArpMessage): number 
   next = emitOctets(out, next, senderAddress);
   next = emitOctets(out, next, targetMac);
   return emitOctets(out, next, targetAddress);
+}
+
+/** The message by itself: what an Ethernet frame carries. */
+export function arpPacket(message: ArpMessage): Uint8Array {
+  const out = new DataView(new ArrayBuffer(ARP_OCTETS));
+  emitArp(out, 0, message);
+  return new Uint8Array(out.buffer);
 }

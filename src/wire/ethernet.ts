@@ -46,6 +46,13 @@ export function emitEthernet(out: DataView, at: number, header: EthernetHeader):
   return at + ETHERNET_OCTETS;
 }
 
+/** A whole frame, but for its check sequence. */
+export function ethernetFrame(header: EthernetHeader, payload: Uint8Array): Uint8Array {
+  const out = new DataView(new ArrayBuffer(ETHERNET_OCTETS + payload.length));
+  emitOctets(out, emitEthernet(out, 0, header), payload);
+  return new Uint8Array(out.buffer);
+}
+
 /**
  * What follows an EtherType of 802.1Q or 802.1ad. Four octets: the tag's rest and the next EtherType.
  *

@@ -3,6 +3,7 @@
  * sections 2.4 and 3 for IPv6. Whole packets in, whole packets out. Leaves out: extensions (RFC 4884), redirects,
  * parameter problems, and what links and nodes other than a router have to say.
  */
+import type { Endpoints } from "./checksum.ts";
 import { emitIcmp, emitIcmp6 } from "./icmp.ts";
 import { emitIpv4, IP_PROTOCOL, IPV4_OCTETS, IPV4_PLAIN, parseIpv4 } from "./ipv4.ts";
 import {
@@ -32,7 +33,7 @@ const IPV6_ERROR_OCTETS_MAX = 1280;
 const ICMP_OCTETS = 8;
 const TTL = 64;
 /** RFC 1812 section 4.3.2.5: precedence "internetwork control". */
-const CONTROL_CLASS = 0xc0;
+export const CONTROL_CLASS = 0xc0;
 /** Chains longer than this are nobody's. */
 const EXTENSIONS_MAX = 8;
 
@@ -61,6 +62,37 @@ export function icmpErrorAbout(packet: Uint8Array, error: IcmpError): Uint8Array
     : errorAboutIpv4(packet, error);
 }
 
+export interface IcmpErrorContent {
+  /** As much of the packet as is quoted. */
+  readonly quoted: Uint8Array;
+  /** Told by "too-big" alone. */
+  readonly mtu: number;
+  readonly trafficClass: number;
+}
+
+/** The error as an IP packet of the family of `ends`. Whoever calls knows that it is due. */
+export function icmpErrorPacket(
+  problem: IcmpProblem,
+  ends: Endpoints,
+  { quoted, mtu, trafficClass }: IcmpErrorContent,
+): Uint8Array {
+  const isIpv4 = ends.source.length === 4;
+  const [type, code] = (isIpv4 ? CODES_IPV4 : CODES_IPV6)[problem];
+  const message = { type, code, body: bodyOf(problem === "too-big" ? mtu : 0, quoted) };
+  const payloadOctets = ICMP_OCTETS + quoted.length;
+  const headerOctets = isIpv4 ? IPV4_OCTETS : IPV6_OCTETS;
+  const out = new DataView(new ArrayBuffer(headerOctets + payloadOctets));
+  if (isIpv4) {
+    const header = { ...IPV4_PLAIN, ...ends, trafficClass, totalOctets: out.byteLength };
+    emitIcmp(out, emitIpv4(out, 0, { ...header, protocol: IP_PROTOCOL.icmp, ttl: TTL }), message);
+  } else {
+    const header = { ...IPV6_PLAIN, ...ends, trafficClass, payloadOctets, hopLimit: TTL };
+    const at = emitIpv6(out, 0, { ...header, nextHeader: IP_PROTOCOL.icmpv6 });
+    emitIcmp6(out, at, ends, message);
+  }
+  return new Uint8Array(out.buffer);
+}
+
 function errorAboutIpv4(
   packet: Uint8Array,
   { problem, source, mtu }: IcmpError,
@@ -72,17 +104,8 @@ function errorAboutIpv4(
   // An error whose type is not to be seen might be about an error.
   if (ip.protocol === IP_PROTOCOL.icmp && !(r.left > 0 && QUERIES_IPV4.has(r.u8()))) return null;
   const quoted = packet.subarray(0, Math.min(ip.totalOctets, packet.length, IPV4_QUOTE_OCTETS_MAX));
-  const [type, code] = CODES_IPV4[problem];
-  const body = bodyOf(problem === "too-big" ? mtu : 0, quoted);
-  const totalOctets = IPV4_OCTETS + 4 + body.length;
-  const out = new Uint8Array(totalOctets);
-  const at = emitIpv4(new DataView(out.buffer), 0, {
-    ...IPV4_PLAIN,
-    ...{ source, destination: ip.source, protocol: IP_PROTOCOL.icmp, ttl: TTL },
-    ...{ trafficClass: CONTROL_CLASS, totalOctets },
-  });
-  emitIcmp(new DataView(out.buffer), at, { type, code, body });
-  return out;
+  const ends = { source, destination: ip.source };
+  return icmpErrorPacket(problem, ends, { quoted, mtu, trafficClass: CONTROL_CLASS });
 }
 
 const IPV4_QUOTE_OCTETS_MAX: number = IPV4_ERROR_OCTETS_MAX - IPV4_OCTETS - ICMP_OCTETS;
@@ -107,17 +130,11 @@ function errorAboutIpv6(
   if (isGroupIpv6(ip.destination) && problem !== "too-big") return null;
   if (isIcmpv6Error(r, ip.nextHeader)) return null;
   const octets = Math.min(IPV6_OCTETS + ip.payloadOctets, packet.length, IPV6_QUOTE_OCTETS_MAX);
-  const [type, code] = CODES_IPV6[problem];
-  const body = bodyOf(problem === "too-big" ? mtu : 0, packet.subarray(0, octets));
-  const payloadOctets = 4 + body.length;
-  const out = new Uint8Array(IPV6_OCTETS + payloadOctets);
   const ends = { source, destination: ip.source };
-  const at = emitIpv6(new DataView(out.buffer), 0, {
-    ...{ ...IPV6_PLAIN, ...ends, payloadOctets },
-    ...{ nextHeader: IP_PROTOCOL.icmpv6, hopLimit: TTL },
+  return icmpErrorPacket(problem, ends, {
+    ...{ quoted: packet.subarray(0, octets), mtu },
+    trafficClass: IPV6_PLAIN.trafficClass,
   });
-  emitIcmp6(new DataView(out.buffer), at, ends, { type, code, body });
-  return out;
 }
 
 /** Whether the packet is, or may be for what can be seen, an error or a redirect (RFC 4443 section 2.4 (e.1), (e.2)). */

@@ -6,6 +6,8 @@
 import { invariant } from "../base/result.ts";
 import type { Endpoints } from "./checksum.ts";
 import { emitIcmp6, type IcmpMessage } from "./icmp.ts";
+import { IP_PROTOCOL } from "./ipv4.ts";
+import { emitIpv6, IPV6_OCTETS, IPV6_PLAIN } from "./ipv6.ts";
 import { emitOctets } from "./octets.ts";
 import type { Reader } from "./reader.ts";
 
@@ -56,6 +58,27 @@ const typesByKind: Readonly<Record<NdMessage["kind"], number>> = {
   redirect: 137,
 };
 
+/** What nobody has sent on (section 7.1). */
+export const ND_HOP_LIMIT = 255;
+/** ff02::1 (RFC 4291 section 2.7.1). */
+export const ALL_NODES: Uint8Array = Uint8Array.of(
+  0xff,
+  2,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  1,
+);
 export const ND_SOURCE_MAC = 1;
 export const ND_TARGET_MAC = 2;
 const ROUTER = 0x8000_0000;
@@ -133,6 +156,19 @@ export function emitNd(
   message: NdMessage,
 ): number {
   return emitIcmp6(out, at, endpoints, icmpOf(message));
+}
+
+/** The message as an IPv6 packet, as nobody has sent it on. */
+export function ndPacket(endpoints: Endpoints, message: NdMessage): Uint8Array {
+  const icmp = icmpOf(message);
+  const payloadOctets = 4 + icmp.body.length;
+  const out = new DataView(new ArrayBuffer(IPV6_OCTETS + payloadOctets));
+  const at = emitIpv6(out, 0, {
+    ...{ ...IPV6_PLAIN, ...endpoints, payloadOctets },
+    ...{ nextHeader: IP_PROTOCOL.icmpv6, hopLimit: ND_HOP_LIMIT },
+  });
+  emitIcmp6(out, at, endpoints, icmp);
+  return new Uint8Array(out.buffer);
 }
 
 function icmpOf(message: NdMessage): IcmpMessage {

@@ -1,8 +1,14 @@
 /** The frames of a trace, as a workload's stack would send them: a question for a neighbour, and one packet. */
 import type { IpAddress } from "../../base/ip.ts";
 import { multicastMacOf } from "../../base/mac.ts";
-import { ARP_OPERATION, emitArp } from "../../wire/arp.ts";
-import { BROADCAST_MAC, ETHER_TYPE, ETHERNET_OCTETS, emitEthernet } from "../../wire/ethernet.ts";
+import { ARP_OPERATION, arpPacket } from "../../wire/arp.ts";
+import {
+  BROADCAST_MAC,
+  ETHER_TYPE,
+  ETHERNET_OCTETS,
+  emitEthernet,
+  ethernetFrame,
+} from "../../wire/ethernet.ts";
 import {
   emitEcho,
   emitIcmp,
@@ -14,7 +20,7 @@ import {
 } from "../../wire/icmp.ts";
 import { emitIpv4, IP_PROTOCOL, IPV4_OCTETS, IPV4_PLAIN } from "../../wire/ipv4.ts";
 import { emitIpv6, IPV6_OCTETS, IPV6_PLAIN } from "../../wire/ipv6.ts";
-import { emitNd, ND_SOURCE_MAC, solicitedNodeOf } from "../../wire/nd.ts";
+import { ND_SOURCE_MAC, ndPacket, solicitedNodeOf } from "../../wire/nd.ts";
 import { emitTcp, TCP_FLAG } from "../../wire/tcp.ts";
 import { emitUdp } from "../../wire/udp.ts";
 
@@ -33,7 +39,6 @@ export interface Packet {
 const MINIMUM_OCTETS = 60;
 const ROOM_OCTETS = 256;
 const TTL = 64;
-const HOPS_ON_LINK = 255;
 /** The asker's. */
 const EPHEMERAL_PORT = 40_000;
 const NOTHING = new Uint8Array(0);
@@ -47,28 +52,26 @@ export interface Macs {
 
 /** What asks who has `target`: ARP (RFC 826), or a neighbour solicitation (RFC 4861 section 4.3). */
 export function questionFor(target: IpAddress, from: IpAddress, mac: Uint8Array): Uint8Array {
-  const out = new DataView(new ArrayBuffer(ROOM_OCTETS));
-  if (target.family === "ipv4") {
-    const ends = { destination: BROADCAST_MAC, source: mac };
-    const at = emitEthernet(out, 0, { ...ends, etherType: ETHER_TYPE.arp });
-    const end = emitArp(out, at, {
-      ...{ operation: ARP_OPERATION.request, senderMac: mac, senderAddress: from.octets },
-      ...{ targetMac: NO_MAC, targetAddress: target.octets },
-    });
-    return whole(out, end);
-  }
+  if (target.family === "ipv4")
+    return padded(
+      ethernetFrame(
+        { destination: BROADCAST_MAC, source: mac, etherType: ETHER_TYPE.arp },
+        arpPacket({
+          ...{ operation: ARP_OPERATION.request, senderMac: mac, senderAddress: from.octets },
+          ...{ targetMac: NO_MAC, targetAddress: target.octets },
+        }),
+      ),
+    );
   const group = solicitedNodeOf(target.octets);
-  const endpoints = { source: from.octets, destination: group };
   const link = { source: mac, destination: multicastMacOf({ octets: group }) };
-  const payloadOctets = 32;
-  let at = emitEthernet(out, 0, { ...link, etherType: ETHER_TYPE.ipv6 });
-  const header = { ...IPV6_PLAIN, ...endpoints, nextHeader: IP_PROTOCOL.icmpv6, payloadOctets };
-  at = emitIpv6(out, at, { ...header, hopLimit: HOPS_ON_LINK });
-  const end = emitNd(out, at, endpoints, {
-    ...{ kind: "neighbour-solicitation", target: target.octets },
-    options: [{ type: ND_SOURCE_MAC, body: mac }],
-  });
-  return whole(out, end);
+  const question = ndPacket(
+    { source: from.octets, destination: group },
+    {
+      ...{ kind: "neighbour-solicitation", target: target.octets },
+      options: [{ type: ND_SOURCE_MAC, body: mac }],
+    },
+  );
+  return ethernetFrame({ ...link, etherType: ETHER_TYPE.ipv6 }, question);
 }
 
 export function frameOf(packet: Packet, macs: Macs): Uint8Array {
@@ -89,7 +92,7 @@ export function frameOf(packet: Packet, macs: Macs): Uint8Array {
       ...{ ...IPV6_PLAIN, ...endpoints, nextHeader: protocol, hopLimit: TTL },
       payloadOctets: end - l4,
     });
-  return whole(out, end);
+  return padded(new Uint8Array(out.buffer, 0, end));
 }
 
 function protocolOf(protocol: TraceProtocol, isIpv4: boolean): number {
@@ -122,8 +125,11 @@ function emitPayload(out: DataView, at: number, packet: Packet): number {
 }
 
 /** As it stands on a wire: no shorter than Ethernet's least. */
-const whole = (out: DataView, end: number): Uint8Array =>
-  new Uint8Array(out.buffer, 0, Math.max(end, MINIMUM_OCTETS));
+function padded(frame: Uint8Array): Uint8Array {
+  const out = new Uint8Array(Math.max(frame.length, MINIMUM_OCTETS));
+  out.set(frame);
+  return out;
+}
 
 export const ttlOf = (frame: Uint8Array): number | null => {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
